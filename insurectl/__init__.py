@@ -1,0 +1,1 @@
+"""insurectl: load testing and capacity planning with a real insurance system bundled."""
