@@ -89,6 +89,9 @@ class Target(Protocol):
     def restore(self, zone: str, progress: Progress) -> Fault:
         """Give it back; returns when it serves."""
 
+    def faults(self, start_s: float, end_s: float) -> tuple[Fault, ...]:
+        """Faults that touch the window, as the target's journal has them."""
+
     def destroy(self, progress: Progress) -> None:
         """Leave no process, no file, no port; fine when nothing is there."""
 
@@ -138,6 +141,9 @@ class RunStore(Protocol):
     def begin(self, info: RunInfo) -> Path:
         """A new run's folder; status ``running`` until ``end``."""
 
+    def folder(self, run_id: str) -> Path:
+        """The run's folder; BadInput for an unknown run."""
+
     def end(self, info: RunInfo) -> None:
         """Write the head again, with how it ended."""
 
@@ -166,6 +172,26 @@ class RunStore(Protocol):
         """The newest top-level run (that has this record); BadInput when there is none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeLog:
+    """What a probe did: (begun at, acknowledged, kind of failure or "") a write, and what the
+    check found afterwards."""
+
+    writes: tuple[tuple[float, bool, str], ...]
+    lost: int
+    doubled: int
+
+
+class Probe(Protocol):
+    """Keeps writing through the edge and proves afterwards that what was acknowledged is there."""
+
+    def start(self, base_url: str, log: Path) -> None:
+        """Begin to write, one at a time, every 50 ms; each outcome goes to the log, fsync'd."""
+
+    def finish(self) -> ProbeLog:
+        """Stop, read every acknowledged write again, and repeat each to see that none doubles."""
+
+
 class Renderer(Protocol):
     """Draws a report from records alone."""
 
@@ -181,6 +207,7 @@ class World:
     engine: LoadEngine
     metrics: MetricsSource
     runs: RunStore
+    probe: Probe
     renderer: Renderer
     clock: Clock
     progress: Progress

@@ -36,9 +36,10 @@ class Stage:
 class TraceWindow:
     """Part of a trace file (one rate a second), in seconds from its start. Its rates are
     scaled so that the whole trace's peak becomes ``peak_rps``; the part for tuning and the
-    part for verifying never overlap."""
+    part for verifying never overlap. ``rates``: the whole file, as it stands in it."""
 
     file: str
+    rates: tuple[float, ...]
     from_s: int
     to_s: int
     verify_from_s: int

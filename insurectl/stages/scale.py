@@ -1,0 +1,22 @@
+"""Deployment -> Deployment: set one service's replicas by hand."""
+
+from dataclasses import replace
+
+from insurectl.errors import BadInput
+from insurectl.ports import World
+from insurectl.records import Deployment
+
+
+def scale(world: World, service: str, replicas: int) -> Deployment:
+    """Set the replicas (a zone) and switch the service's autoscaler off, which would undo it."""
+    tuning = world.target.deployment().tuning
+    known = [one.service for one in tuning.services]
+    if service not in known:
+        raise BadInput(f"there is no service {service!r}; there are: {', '.join(known)}")
+    if replicas < 0:
+        raise BadInput(f"replicas: {replicas} is below 0")
+    services = tuple(
+        replace(one, replicas=replicas, autoscaling=None) if one.service == service else one
+        for one in tuning.services
+    )
+    return world.target.tune(replace(tuning, services=services), world.progress)
