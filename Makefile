@@ -1,0 +1,31 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+DEMO := insurectl-demo
+
+help: ## show what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: ## install what is missing: servers from Debian, a virtual environment (twice does nothing)
+	@scripts/setup
+
+demo: setup ## deploy, calibrate, tune, verify on this machine; leaves a report, and nothing else
+	@scripts/demo $(DEMO)
+
+lint: setup ## style, types and the rooms' contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint ## all tests (those of the bundled system start its real servers on loopback)
+	@$(BIN)/pytest
+
+bench: setup ## measure the figures of the goals; writes reports/bench.json
+	@$(BIN)/python -m tests.bench
+
+clean: ## take away what make and insurectl left in this folder
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo lint test bench clean

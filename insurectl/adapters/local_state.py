@@ -1,0 +1,113 @@
+"""The folder of one system on this machine: what lies where."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from insurectl.errors import MissingOnMachine, TargetNotReady
+from insurectl.records import Deployment, Tuning
+
+SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class LocalState:
+    """Paths only; ``folder`` need not be there yet."""
+
+    folder: Path
+
+    @property
+    def outside(self) -> Path:
+        """What stands beside the zones."""
+        return self.folder / "outside"
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's own folder."""
+        return self.outside / "postgresql"
+
+    @property
+    def secrets(self) -> Path:
+        """Files of mode 0600, one secret a file."""
+        return self.folder / "secrets"
+
+    @property
+    def partner_keys(self) -> Path:
+        """One raw API key a line."""
+        return self.secrets / "partner-keys.txt"
+
+    @property
+    def runtime(self) -> Path:
+        """For sockets: a path short enough for any of them, wherever the state lies."""
+        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        return Path("/tmp") / f"insurectl-{os.getuid()}" / digest
+
+    def zone(self, zone: str) -> Path:
+        """One zone's folder."""
+        return self.folder / "zones" / zone
+
+    def place(self, zone: str | None) -> Path:
+        """The zone's folder, or the one of what stands beside the zones."""
+        return self.outside if zone is None else self.zone(zone)
+
+    def socket(self, name: str) -> Path:
+        """Where a socket of that name belongs."""
+        path = self.runtime / f"{name}.sock"
+        if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+            raise MissingOnMachine(f"{path} is too long for a socket: give it a shorter name")
+        return path
+
+    def make(self, zones: tuple[str, ...]) -> None:
+        """Every folder; MissingOnMachine when somebody else owns the one for sockets."""
+        for folder in (self.outside, *map(self.zone, zones)):
+            (folder / "log").mkdir(parents=True, exist_ok=True)
+        for zone in zones:
+            (self.zone(zone) / "targets").mkdir(exist_ok=True)
+            (self.zone(zone) / "nginx-temp").mkdir(exist_ok=True)
+        self.secrets.mkdir(mode=0o700, exist_ok=True)
+        # 0711: PostgreSQL may run under another account and must reach below
+        self.runtime.parent.mkdir(mode=0o711, exist_ok=True)
+        if self.runtime.parent.stat().st_uid != os.getuid():
+            raise MissingOnMachine(f"{self.runtime.parent} belongs to another user: remove it")
+        self.runtime.mkdir(mode=0o711, exist_ok=True)
+
+    def deployment(self) -> Deployment:
+        """TargetNotReady when nothing was deployed."""
+        try:
+            content = (self.folder / "deployment.json").read_bytes()
+        except FileNotFoundError:
+            raise TargetNotReady(
+                f"no system {self.folder.name!r} is deployed here; insurectl deploy brings one up"
+            ) from None
+        return TypeAdapter(Deployment).validate_json(content)
+
+    def keep(self, deployment: Deployment) -> None:
+        """Keep the record and, for the zone agents, its tuning."""
+        write_record(self.folder / "tuning.json", Tuning, deployment.tuning)
+        write_record(self.folder / "deployment.json", Deployment, deployment)
+
+
+def write_record(path: Path, kind: type[Record], record: Record) -> None:
+    """Whole or not at all: a reader never sees half a file."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_bytes(TypeAdapter(kind).dump_json(record, indent=2))
+    beside.replace(path)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One at a time, over processes; the lock lies on the folder itself and leaves no file."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)

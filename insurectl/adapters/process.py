@@ -1,0 +1,117 @@
+"""Processes, ports and space of this machine. Nothing is ever found by its name."""
+
+import errno
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from insurectl.adapters.address_plan import Address
+from insurectl.errors import MissingOnMachine
+
+MINIMUM_FREE_MIB = 500
+APT_LINE = (
+    "apt-get install --no-install-recommends nginx-light haproxy prometheus postgresql-15"
+)
+POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
+
+
+def program(name: str) -> str:
+    """Path of a server's program; MissingOnMachine with the one line that installs all."""
+    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", f"{POSTGRESQL}"))
+    found = shutil.which(name, path=search)
+    if found is None:
+        raise MissingOnMachine(f"{name} is not installed. As root: {APT_LINE}")
+    return found
+
+
+def require_space(folder: Path, minimum_mib: float = MINIMUM_FREE_MIB) -> None:
+    """MissingOnMachine when the file system of ``folder`` is (nearly) full."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free_mib = shutil.disk_usage(there).free / 2**20
+    if free_mib < minimum_mib:
+        raise MissingOnMachine(
+            f"{free_mib:.0f} MiB are free under {there}, a system needs {minimum_mib:.0f}: "
+            "free some space, or set INSURECTL_STATE to a folder on another disk"
+        )
+
+
+def below(*folders: Path) -> list[psutil.Process]:
+    """Every process whose working directory lies in one of the folders, off any terminal.
+
+    A shell or an editor that a person opened there has a terminal, so it is left alone.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.terminal() is None and _lies_in(process.cwd(), folders):
+                found.append(process)
+    me = os.getpid()
+    return [process for process in found if process.pid != me]
+
+
+def _lies_in(cwd: str, folders: Iterable[Path]) -> bool:
+    place = Path(cwd.removesuffix(" (deleted)"))
+    return bool(cwd) and any(place == folder or folder in place.parents for folder in folders)
+
+
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """A process that is gone already is fine."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def end(processes: Sequence[psutil.Process], grace_s: float = 3.0) -> None:
+    """SIGTERM (and SIGCONT, should they be frozen), then SIGKILL; returns when all are gone."""
+    send(processes, signal.SIGTERM)
+    send(processes, signal.SIGCONT)
+    _, alive = psutil.wait_procs(processes, timeout=grace_s)
+    kill(alive)
+
+
+def kill(processes: Sequence[psutil.Process]) -> None:
+    """SIGKILL; returns when all are gone."""
+    send(processes, signal.SIGKILL)
+    psutil.wait_procs(processes, timeout=5.0)
+
+
+def taken(address: Address) -> bool:
+    """Whether something listens there, be it on every address of the machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise MissingOnMachine(f"can't listen on {address}: {error.strerror}") from error
+    return False
+
+
+def owners(address: Address) -> dict[int, str]:
+    """Who listens there: pid -> name; empty when it is another user's process."""
+    names: dict[int, str] = {}
+    for connection in psutil.net_connections(kind="tcp"):
+        if connection.status != psutil.CONN_LISTEN or connection.pid is None:
+            continue
+        host, port = connection.laddr
+        if port == address.port and host in (address.host, "0.0.0.0", "::"):
+            with suppress(psutil.NoSuchProcess):
+                names[connection.pid] = psutil.Process(connection.pid).name()
+    return names
+
+
+def port_taken(address: Address) -> MissingOnMachine:
+    """The error for a port that another program holds."""
+    held = [f"{name} (pid {pid})" for pid, name in owners(address).items()]
+    who = ", ".join(held) or "a process of another user"
+    return MissingOnMachine(
+        f"port {address.port} of {address.host} is taken by {who}: end it, or deploy on other "
+        "ports with INSURECTL_PORT_BASE"
+    )
