@@ -99,6 +99,4 @@ def load(folder: Path) -> AddressPlan:
         raise TargetNotReady(
             f"no system {folder.name!r} is deployed here; insurectl deploy brings one up"
         ) from None
-    return AddressPlan(
-        kept["slot"], kept["port_base"], tuple(kept["zones"]), topologies.bundled()
-    )
+    return AddressPlan(kept["slot"], kept["port_base"], tuple(kept["zones"]), topologies.bundled())

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from insurectl.errors import MissingOnMachine, TargetNotReady
+from insurectl.errors import BadInput, MissingOnMachine, TargetNotReady
 from insurectl.records import Deployment, Tuning
 
 SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
+LONGEST_FOLDER = 3000  # bytes; the kernel's limit for a path is 4096
 Record = TypeVar("Record")
 
 
@@ -65,8 +66,15 @@ class LocalState:
             raise MissingOnMachine(f"{path} is too long for a socket: give it a shorter name")
         return path
 
-    def make(self, zones: tuple[str, ...]) -> None:
-        """Every folder; MissingOnMachine when somebody else owns the one for sockets."""
+    def make(self, zones: Iterable[str] = ()) -> None:
+        """Every folder, those of the zones when they are known.
+
+        MissingOnMachine when somebody else owns the one for sockets.
+        """
+        if len(os.fsencode(self.folder)) > LONGEST_FOLDER:
+            raise BadInput(
+                f"{self.folder} is too long a path: set INSURECTL_STATE to a shorter one"
+            )
         for folder in (self.outside, *map(self.zone, zones)):
             (folder / "log").mkdir(parents=True, exist_ok=True)
         for zone in zones:
@@ -89,8 +97,13 @@ class LocalState:
             ) from None
         return TypeAdapter(Deployment).validate_json(content)
 
-    def keep(self, deployment: Deployment) -> None:
+    def seed(self) -> int:
+        """What chance was seeded with at deploy."""
+        return int((self.folder / "seed").read_text())
+
+    def keep(self, deployment: Deployment, seed: int) -> None:
         """Keep the record and, for the zone agents, its tuning."""
+        (self.folder / "seed").write_text(f"{seed}")
         write_record(self.folder / "tuning.json", Tuning, deployment.tuning)
         write_record(self.folder / "deployment.json", Deployment, deployment)
 

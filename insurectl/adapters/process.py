@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,7 @@ from insurectl.adapters.address_plan import Address
 from insurectl.errors import MissingOnMachine
 
 MINIMUM_FREE_MIB = 500
-APT_LINE = (
-    "apt-get install --no-install-recommends nginx-light haproxy prometheus postgresql-15"
-)
+APT_LINE = "apt-get install --no-install-recommends nginx-light haproxy prometheus postgresql-15"
 POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -46,7 +45,7 @@ def below(*folders: Path) -> list[psutil.Process]:
 
     A shell or an editor that a person opened there has a terminal, so it is left alone.
     """
-    found = []
+    found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.terminal() is None and _lies_in(process.cwd(), folders):
@@ -60,6 +59,13 @@ def _lies_in(cwd: str, folders: Iterable[Path]) -> bool:
     return bool(cwd) and any(place == folder or folder in place.parents for folder in folders)
 
 
+def runs_below(process: psutil.Process, folder: Path) -> bool:
+    """Whether its working directory lies in the folder; a pid may belong to another by now."""
+    with suppress(psutil.Error, OSError):
+        return _lies_in(process.cwd(), (folder,))
+    return False
+
+
 def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
     """A process that is gone already is fine."""
     for process in processes:
@@ -71,14 +77,31 @@ def end(processes: Sequence[psutil.Process], grace_s: float = 3.0) -> None:
     """SIGTERM (and SIGCONT, should they be frozen), then SIGKILL; returns when all are gone."""
     send(processes, signal.SIGTERM)
     send(processes, signal.SIGCONT)
-    _, alive = psutil.wait_procs(processes, timeout=grace_s)
-    kill(alive)
+    kill(wait(processes, grace_s))
 
 
 def kill(processes: Sequence[psutil.Process]) -> None:
     """SIGKILL; returns when all are gone."""
     send(processes, signal.SIGKILL)
-    psutil.wait_procs(processes, timeout=5.0)
+    wait(processes, 5.0)
+
+
+def wait(processes: Iterable[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those that still run then; one that only waits to be reaped by its parent does not."""
+    deadline = time.monotonic() + timeout_s
+    alive = list(processes)
+    while alive := [process for process in alive if _runs(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def taken(address: Address) -> bool:
@@ -98,10 +121,10 @@ def owners(address: Address) -> dict[int, str]:
     """Who listens there: pid -> name; empty when it is another user's process."""
     names: dict[int, str] = {}
     for connection in psutil.net_connections(kind="tcp"):
-        if connection.status != psutil.CONN_LISTEN or connection.pid is None:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or not connection.pid:
             continue
-        host, port = connection.laddr
-        if port == address.port and host in (address.host, "0.0.0.0", "::"):
+        where = connection.laddr
+        if where.port == address.port and where.ip in (address.host, "0.0.0.0", "::"):
             with suppress(psutil.NoSuchProcess):
                 names[connection.pid] = psutil.Process(connection.pid).name()
     return names
@@ -115,3 +138,8 @@ def port_taken(address: Address) -> MissingOnMachine:
         f"port {address.port} of {address.host} is taken by {who}: end it, or deploy on other "
         "ports with INSURECTL_PORT_BASE"
     )
+
+
+def is_root() -> bool:
+    """Whether this runs as root."""
+    return os.geteuid() == 0

@@ -59,10 +59,13 @@ class _Connection(http.client.HTTPConnection):
 class _Transport(xmlrpc.client.Transport):
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path = path
+        self.made = _Connection(path)
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _Connection(self.path)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002
+        return self.made
+
+    def close(self) -> None:
+        self.made.close()
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Supervisor:
     def restart(self, full_name: str) -> None:
         """Stop, wait, start."""
         self.stop(full_name)
-        self._wait_until_stopped((full_name.split(":")[0],), full_name)
+        self._wait_until_stopped((full_name.partition(":")[0],), full_name)
         self.start(full_name)
 
     def restarts(self) -> dict[str, int]:

@@ -81,18 +81,20 @@ class WriteProbe:
 
     def _ask(self, text: str, values: dict[str, str], *, patient: bool = False) -> str | None:
         body = json.dumps({"query": Template(text).substitute(self._texts["values"] | values)})
-        request = urllib.request.Request(  # noqa: S310 # the address of our own edge
+        request = urllib.request.Request(  # the address of our own edge
             self._url, body.encode(), {"Content-Type": "application/json"}
         )
         for attempt in range(5 if patient else 1):
             try:
-                with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
+                with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
                     return _find_id(json.load(answer), self._texts["id"])
             except OSError as error:
                 if not patient:
                     raise
-                if attempt == 4:  # noqa: PLR2004
-                    raise TargetNotReady(f"the check of the probe's writes got no answer: {error}") from error
+                if attempt == 4:
+                    raise TargetNotReady(
+                        f"the check of the probe's writes got no answer: {error}"
+                    ) from error
                 time.sleep(1)
         return None
 

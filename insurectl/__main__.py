@@ -1,0 +1,6 @@
+"""``python -m insurectl``."""
+
+from insurectl.cli.app import main
+
+if __name__ == "__main__":
+    main()

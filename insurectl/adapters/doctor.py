@@ -1,0 +1,94 @@
+"""What this machine has of what the local target needs, and how to get the rest."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MINIMUM_FREE_MIB = 500
+PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin")
+PACKAGES = {  # program -> Debian package
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "prometheus": "prometheus",
+    "postgres": "postgresql-15",
+}
+MODULES = ("fastapi", "uvicorn", "strawberry", "psycopg_pool", "yoyo", "supervisor", "locust")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that has to be there; ``fix``: the one line that brings it."""
+
+    what: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """All checks; ``install``: one line for every package that is missing."""
+
+    schema: str = "insurectl/doctor/v1"
+    healthy: bool
+    checks: tuple[Check, ...]
+    install: str = ""
+
+
+def examine(state: Path, reports: Path, env: Mapping[str, str]) -> Diagnosis:
+    """Look only; nothing is started or written."""
+    programs = {name: _find(name, env) for name in PACKAGES}
+    missing = [PACKAGES[name] for name, path in programs.items() if path is None]
+    install = f"apt-get install --no-install-recommends {' '.join(missing)}" if missing else ""
+    checks = (
+        Check(
+            what="Python",
+            ok=sys.version_info >= (3, 11),
+            found=platform.python_version(),
+            fix="install Python 3.11 or newer",
+        ),
+        *(
+            Check(what=name, ok=path is not None, found=path or "missing", fix=install)
+            for name, path in programs.items()
+        ),
+        *(_module(name) for name in MODULES),
+        *(_space(name, folder) for name, folder in (("state", state), ("reports", reports))),
+    )
+    return Diagnosis(healthy=all(check.ok for check in checks), checks=checks, install=install)
+
+
+def _find(name: str, env: Mapping[str, str]) -> str | None:
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True
+    )
+    places = [env.get("PATH", ""), *PLACES, *(str(path) for path in versions)]
+    return shutil.which(name, path=os.pathsep.join(places))
+
+
+def _module(name: str) -> Check:
+    there = importlib.util.find_spec(name) is not None
+    return Check(
+        what=f"Python package {name}",
+        ok=there,
+        found="there" if there else "missing",
+        fix="pip install 'insurectl[system]'",
+    )
+
+
+def _space(name: str, folder: Path) -> Check:
+    there = next(
+        place for place in (folder.absolute(), *folder.absolute().parents) if place.exists()
+    )
+    free_mib = shutil.disk_usage(there).free / 2**20
+    writable = os.access(there, os.W_OK)
+    return Check(
+        what=f"folder of {name}",
+        ok=writable and free_mib >= MINIMUM_FREE_MIB,
+        found=f"{free_mib:.0f} MiB free" if writable else f"{there} can't be written",
+        fix=f"needs {MINIMUM_FREE_MIB} MiB; set INSURECTL_{name.upper()} to another folder",
+    )

@@ -1,0 +1,163 @@
+"""Target ``local``: the whole system as processes on loopback, in one folder.
+
+One supervisord a zone starts its gateway, mesh, Prometheus, agent and replicas; one more
+looks after what stands beside the zones (the edge and PostgreSQL).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from insurectl.adapters import (
+    address_plan,
+    local_bring_up,
+    local_data,
+    local_faults,
+    local_logs,
+    local_record,
+    local_status,
+    postgresql,
+    process,
+    slots,
+    topology,
+)
+from insurectl.adapters.address_plan import AddressPlan
+from insurectl.adapters.local_config import LocalConfig
+from insurectl.adapters.local_state import LocalState, locked
+from insurectl.errors import TargetNotReady
+from insurectl.ports import Clock, DeployPlan, Progress
+from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
+
+PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
+TUNED_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """``slot``: which 127.K network; None: the first that is free."""
+
+    name: str
+    state_root: Path
+    clock: Clock
+    scrape_interval_s: float = 2.0
+    port_base: int = 18000
+    slot: int | None = None
+
+    @property
+    def state(self) -> LocalState:
+        """Its folder."""
+        return LocalState(self.state_root.absolute() / self.name)
+
+    def deploy(self, plan: DeployPlan, progress: Progress) -> Deployment:
+        """Bring it up, or mend what is there; a new one that fails leaves nothing behind."""
+        began_s, before, known = self.clock.now(), self._before(), topology.bundled()
+        tuning = plan.tuning or (before.tuning if before else known.tuning())
+        costs = local_record.costs(plan.costs, before, known)
+        self._check(tuning, plan.zones)
+        with self._taking_back(progress, new=before is None), locked(self.state.folder):
+            addresses = slots.settle(self.state, known, plan.zones, self.port_base, self.slot)
+            config = self._config(addresses, tuning, costs, plan.seed)
+            changed = config.write()
+            with progress.step("PostgreSQL and the edge"):
+                local_bring_up.start_outside(config, changed, self.clock.sleep)
+            with progress.step("databases, migrations and seed data"):
+                local_data.fill(config, plan.clients)
+            deployment = local_record.record(self.state, plan, addresses, tuning, costs, began_s)
+            self.state.keep(deployment, plan.seed)
+            with progress.step(f"zones {', '.join(plan.zones)}"):
+                local_bring_up.start_zones(config, changed)
+                self._await_health(plan.timeout_s)
+            deployment = replace(deployment, took_s=self.clock.now() - began_s)
+            self.state.keep(deployment, plan.seed)
+        return deployment
+
+    def deployment(self) -> Deployment:
+        return self.state.deployment()
+
+    def status(self) -> SystemStatus:
+        self.state.deployment()  # nothing to look at when nothing is deployed
+        return local_status.look(self.state, self._addresses(), self.clock.now())
+
+    def logs(self, process: str, *, zone: str | None, lines: int, follow: bool) -> Iterator[str]:
+        zones = self._addresses().zones if zone is None else (zone,)
+        return local_logs.read(
+            self.state, zones, process, lines=lines, follow=follow, pause=self.clock.sleep
+        )
+
+    def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
+        """The agents read it within a second; limits and replica counts change at once."""
+        after = replace(self.deployment(), tuning=tuning)
+        self._check(tuning, self._addresses().zones)
+        with progress.step("new settings"), locked(self.state.folder):
+            self.state.keep(after, self.state.seed())
+            self._start_zones(after)
+            self._await_health(TUNED_WITHIN_S)
+        return after
+
+    def inject(self, fault: str, zone: str, progress: Progress) -> Fault:
+        self.deployment()
+        self._addresses().server(zone, "gateway")  # BadInput for a zone that there is not
+        with progress.step(f"{fault} zone {zone}"):
+            return local_faults.take_away(self.state, fault, zone, self.clock.now())
+
+    def restore(self, zone: str, progress: Progress) -> Fault:
+        deployment = self.deployment()
+        self._addresses().server(zone, "gateway")
+        with progress.step(f"zone {zone} comes back"), locked(self.state.folder):
+            fault = local_faults.give_back(self.state, zone)
+            ended = local_faults.note_end(self.state, fault, self.clock.now())
+            self._start_zones(deployment)
+            self._await_health(TUNED_WITHIN_S)
+        return ended
+
+    def faults(self, start_s: float, end_s: float) -> tuple[Fault, ...]:
+        return local_faults.touching(local_faults.journal(self.state), start_s, end_s)
+
+    def destroy(self, progress: Progress) -> None:
+        """Processes are found by where they run: also what a killed supervisor left behind."""
+        with progress.step(f"destroy {self.name}"):
+            local_bring_up.clear(self.state)
+
+    def _before(self) -> Deployment | None:
+        try:
+            return self.deployment()
+        except TargetNotReady:
+            return None
+
+    def _addresses(self) -> AddressPlan:
+        return address_plan.load(self.state.folder)
+
+    def _check(self, tuning: Tuning, zones: tuple[str, ...]) -> None:
+        """Everything that can be known to go wrong, before anything starts."""
+        for name in PROGRAMS:
+            process.program(name)
+        process.require_space(self.state.folder)
+        known = topology.bundled()
+        databases = {name: service.database for name, service in known.services.items()}
+        allowed = known.max_connections - known.reserved_connections
+        postgresql.check_connections(tuning, databases, len(zones), allowed)
+
+    @contextmanager
+    def _taking_back(self, progress: Progress, *, new: bool) -> Iterator[None]:
+        try:
+            self.state.make()
+            yield
+        except BaseException:
+            if new:
+                self.destroy(progress)
+            raise
+
+    def _config(
+        self, plan: AddressPlan, tuning: Tuning, costs: Mapping[str, Cost], seed: int
+    ) -> LocalConfig:
+        return LocalConfig(self.state, plan, tuning, costs, seed, self.scrape_interval_s)
+
+    def _start_zones(self, deployment: Deployment) -> None:
+        config = self._config(
+            self._addresses(), deployment.tuning, deployment.costs, self.state.seed()
+        )
+        local_bring_up.start_zones(config, config.write())
+
+    def _await_health(self, timeout_s: float) -> None:
+        local_bring_up.await_health(self.status, self.clock.now, self.clock.sleep, timeout_s)

@@ -1,0 +1,161 @@
+"""What several commands share: arguments, the settings' flags, and the session they make."""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from insurectl.cli.console import Console, ConsoleProgress, Output
+from insurectl.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from insurectl.ports import World
+    from insurectl.records import Outcome, Scenario
+    from insurectl.settings import Settings
+
+ScenarioArgument = Annotated[str, typer.Argument(help="A scenario's file, or a bundled name.")]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", help="A scenario's file or bundled name; else the run's own."),
+]
+RunArgument = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="A run's id; else the latest that fits.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do not.")]
+ProcessesOption = Annotated[
+    int | None, typer.Option("--processes", min=1, help="Load generator processes.")
+]
+
+SHARED: dict[str, tuple[Any, Any]] = {
+    "name": (
+        Annotated[str | None, typer.Option("--name", "-n", help="Which system.")],
+        None,
+    ),
+    "target": (Annotated[str | None, typer.Option("--target", help="Where it runs.")], None),
+    "state": (
+        Annotated[Path | None, typer.Option("--state", help="Folder of the systems' state.")],
+        None,
+    ),
+    "reports": (Annotated[Path | None, typer.Option("--reports", help="Folder of runs.")], None),
+    "config": (
+        Annotated[Path | None, typer.Option("--config", help="Settings file.")],
+        None,
+    ),
+    "output": (
+        Annotated[Output, typer.Option("--output", "-o", help="Form of the data.")],
+        "table",
+    ),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr.")], False),
+    "debug": (
+        Annotated[bool, typer.Option("--debug", help="Show a traceback when it fails.")],
+        False,
+    ),
+}
+SETTINGS = ("name", "target", "state", "reports")
+
+
+@dataclass
+class Session:
+    """One call of a command: its settings and its console."""
+
+    settings: "Settings"
+    console: Console
+
+    def world(self) -> "World":
+        """The adapters; imported now, not before."""
+        from insurectl.wiring import connect
+
+        return connect(self.settings, ConsoleProgress(self.console))
+
+    def processes(self, asked: int | None) -> int:
+        """Load generator processes: the flag, else the setting."""
+        return asked or self.settings.load_processes
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask on a terminal; elsewhere nobody can answer, so ``--yes`` is needed."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise BadInput(f"{question} Nobody can be asked here: add --yes")
+        if not typer.confirm(question, err=True):
+            raise typer.Exit(ExitCode.INTERRUPTED)
+
+    def finish(self, record: object, code: ExitCode = ExitCode.PASS) -> None:
+        """Show it and end with its code."""
+        self.console.show(record)
+        if code:
+            raise typer.Exit(code)
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared options to a command, and hand it the session made of them.
+
+    The command takes ``session`` and its own arguments. Its own options may carry settings
+    too (``clients``, ``seed``): those it passes on itself.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "session"
+    ]
+    shared = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        )
+        for name, (annotation, default) in SHARED.items()
+    ]
+
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        values = {name: given.pop(name) for name in SHARED}
+        function(_session(values), **given)
+
+    ordered = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    run.__signature__ = inspect.Signature([*ordered, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in (*ordered, *shared)}
+    return run
+
+
+def _session(values: dict[str, Any]) -> Session:
+    from insurectl import settings
+
+    flags = {name: values[name] for name in SETTINGS}
+    loaded = settings.load(flags, os.environ, values["config"])
+    return Session(loaded, Console(output=values["output"], quiet=values["quiet"]))
+
+
+def read_scenario(path_or_name: str) -> "Scenario":
+    """Parsed and checked; BadFile with the line, BadInput for an unknown one."""
+    from insurectl.adapters.scenario_file import load_scenario
+
+    return load_scenario(path_or_name)
+
+
+def scenario_of(world: "World", run_id: str, asked: str | None) -> "Scenario":
+    """The one that was asked for, else the one that the run kept, else the one of its name."""
+    from insurectl.records import Scenario
+
+    if asked is not None:
+        return read_scenario(asked)
+    if world.runs.has(run_id, Scenario):
+        return world.runs.read(run_id, Scenario)
+    return read_scenario(world.runs.info(run_id).scenario)
+
+
+def code_of(outcome: "Outcome | None", failed: ExitCode = ExitCode.THRESHOLDS_MISSED) -> ExitCode:
+    """How a process ends for an outcome; ``failed``: what FAIL means here."""
+    codes = {
+        "pass": ExitCode.PASS,
+        "fail": failed,
+        "invalid": ExitCode.INVALID,
+        "interrupted": ExitCode.INTERRUPTED,
+    }
+    return ExitCode.PASS if outcome is None else codes[outcome.value]

@@ -1,0 +1,1 @@
+"""The system under test: services of an insurance aggregator, with known costs."""

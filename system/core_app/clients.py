@@ -1,0 +1,55 @@
+"""Calls to client-info: a timeout, a retry of what only reads, a circuit breaker."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import stamina
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+from system.core_app.domain import ClientInfoAway, UnknownClient
+
+TIMEOUT_S = 5.0
+NAME = "query Name($id: UUID!) { client(id: $id) { id name } }"
+CARD = """query Card($id: UUID!) { client(id: $id) {
+  id name age birthDate
+  documents { id type number issueDate expiryDate }
+  relatives { id relationType name age }
+} }"""
+
+
+class ClientInfo:
+    """client-info, behind the zone's own address for it."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        self._breaker = AsyncCircuitBreakerFactory(default_threshold=10, default_ttl=2)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def client(self, client_id: UUID, query: str = NAME) -> dict[str, Any]:
+        """The client's card; UnknownClient, or ClientInfoAway when it can't be asked."""
+        try:
+            async with await self._breaker.get_breaker("client-info"):
+                answer = await self._ask(query, client_id)
+        except (httpx.HTTPError, OpenedState) as error:
+            raise ClientInfoAway(str(error) or type(error).__name__) from error
+        found = (answer.get("data") or {}).get("client")
+        if found is not None:
+            card: dict[str, Any] = found
+            return card
+        codes = [e.get("extensions", {}).get("code") for e in answer.get("errors", ())]
+        if "NOT_FOUND" in codes:
+            raise UnknownClient(f"there is no client {client_id}")
+        raise ClientInfoAway(f"client-info answered with errors {codes}")
+
+    @stamina.retry(on=httpx.TransportError, attempts=2, wait_initial=0.02, wait_max=0.1, timeout=6)
+    async def _ask(self, query: str, client_id: UUID) -> dict[str, Any]:
+        body = {"query": query, "variables": {"id": str(client_id)}}
+        response = await self._http.post("/graphql", json=body)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer

@@ -1,0 +1,37 @@
+"""Partners from a seed; the database keeps only hashes of their keys."""
+
+import hashlib
+import hmac
+import uuid
+from pathlib import Path
+
+import psycopg
+
+from system.shared.settings import DatabaseSettings
+
+
+def api_key(seed: int, partner: int) -> str:
+    """The key of a seeded partner."""
+    digest = hmac.new(str(seed).encode(), f"partner-{partner}".encode(), hashlib.sha256)
+    return f"pk_{digest.hexdigest()[:40]}"
+
+
+def seed(settings: DatabaseSettings, partners: int, number: int, keys_file: Path) -> int:
+    """Bring the partners up to that many and write their keys; returns how many were added."""
+    keys = [api_key(number, partner) for partner in range(1, partners + 1)]
+    added = 0
+    with psycopg.connect(**settings.conninfo()) as connection:  # type: ignore[arg-type] # keywords of libpq
+        for partner, key in enumerate(keys, start=1):
+            cursor = connection.execute(
+                "INSERT INTO partners (id, name, key_hash) VALUES (%s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
+                (
+                    uuid.uuid5(uuid.NAMESPACE_URL, f"insure-system/{number}/partner-{partner}"),
+                    f"partner {partner}",
+                    hashlib.sha256(key.encode()).digest(),
+                ),
+            )
+            added += cursor.rowcount
+    keys_file.touch(mode=0o600)
+    keys_file.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+    return added

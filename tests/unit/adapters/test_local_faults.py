@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from insurectl.adapters import local_faults
+from insurectl.adapters.local_state import LocalState
+from insurectl.errors import BadInput
+from insurectl.records import Fault
+
+
+def test_a_fault_that_processes_cannot_suffer_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"can't do 'partition'.*kill, freeze, drain"):
+        local_faults.take_away(LocalState(tmp_path), "partition", "a", 0.0)
+
+
+def test_a_zone_is_taken_away_once(tmp_path: Path) -> None:
+    local_faults.take_away(LocalState(tmp_path), "freeze", "a", 100.0)
+    with pytest.raises(BadInput, match="away already"):
+        local_faults.take_away(LocalState(tmp_path), "kill", "a", 101.0)
+
+
+def test_a_zone_that_is_there_cannot_be_given_back(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="zone a is not away"):
+        local_faults.give_back(LocalState(tmp_path), "a")
+
+
+def test_the_journal_says_when_a_fault_ended(tmp_path: Path) -> None:
+    state = LocalState(tmp_path)
+    local_faults.take_away(state, "freeze", "a", 100.0)
+    local_faults.note_end(state, local_faults.give_back(state, "a"), 130.0)
+    assert [(f.began_s, f.ended_s) for f in local_faults.journal(state)] == [(100.0, 130.0)]
+
+
+@pytest.mark.parametrize(
+    ("ended_s", "found"),
+    [
+        pytest.param(49.0, False, id="over before"),
+        pytest.param(50.0, True, id="over at the first moment"),
+        pytest.param(None, True, id="not over"),
+    ],
+)
+def test_a_window_holds_the_faults_that_touch_it(ended_s: float | None, found: bool) -> None:
+    fault = Fault(zone="a", kind="kill", began_s=40.0, ended_s=ended_s)
+    assert bool(local_faults.touching((fault,), 50.0, 60.0)) is found

@@ -1,0 +1,85 @@
+"""Every record has a table that shows what matters in it."""
+
+import pytest
+
+from insurectl.cli.console import Console
+from insurectl.ports import DeployPlan
+from insurectl.records import (
+    Change,
+    Comparison,
+    Decision,
+    Estimate,
+    FailoverResult,
+    Fault,
+    Outcome,
+    Series,
+    Timeline,
+    Verdict,
+)
+from tests.fakes import FakeTarget, ListProgress, tuning
+
+TARGET = FakeTarget()
+UP = TARGET.deploy(DeployPlan(name="peak"), ListProgress())
+FAULT = Fault(zone="a", kind="kill", began_s=100.0)
+SERIES = Series(
+    name="replicas", zone="b", service="core-app", labels={}, unit="1", query="q",
+    times_s=(1.0, 2.0), values=(1.0, 3.0),
+)  # fmt: skip
+DECISION = Decision(at_s=1.0, zone="b", service="core-app", before=1, after=3, reason="memory")
+PREDICTED = Estimate(value=4.0, low=3.0, high=5.0, unit="1", evidence="simulated")
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        pytest.param(UP, ["peak is up", "core-app", "http://gateway.b"], id="Deployment"),
+        pytest.param(TARGET.status(), ["healthy", "client-info-0"], id="SystemStatus"),
+        pytest.param(
+            Timeline(
+                run_id="r", started_s=0, ended_s=2, series=(SERIES,), decisions=(DECISION,),
+                warnings=("thin ice",),
+            ),
+            ["replicas", "1 -> 3", "memory", "warning: thin ice"],
+            id="Timeline",
+        ),
+        pytest.param(
+            Change(
+                run_id="r", deployment="peak", applied_at_s=None, before=tuning(1),
+                after=tuning(2), diff="replicas: 1 -> 2 [core-app]",
+            ),
+            ["not in force", "1 -> 2 [core-app]"],
+            id="Change",
+        ),
+        pytest.param(
+            Verdict(
+                run_id="r", outcome=Outcome.FAIL, reasons=("too slow",), thresholds=(),
+                comparisons=(
+                    Comparison(
+                        what="replicas", unit="1", predicted=PREDICTED, allowed_low=3.0,
+                        allowed_high=5.0, measured=None, met=False,
+                    ),
+                ),
+                load_run_id="r.verify", window="seconds 1 to 2",
+            ),
+            ["FAIL", "too slow", "3 to 5", "NO"],
+            id="Verdict",
+        ),
+        pytest.param(
+            FailoverResult(
+                run_id="r", outcome=Outcome.PASS, reasons=(), fault=FAULT, steady_before=True,
+                steady_after=True, gap_s=1.25, probes=100, acknowledged=98, lost=0, doubled=0,
+                failed_by_class={"timeout": 2}, requests=500, budget_spent=0.01,
+            ),
+            ["1.25 s", "98 of 100", "failed: timeout", "1.00%"],
+            id="FailoverResult",
+        ),
+        pytest.param(FAULT, ["zone a: kill since 00:01:40"], id="Fault"),
+        pytest.param(DeployPlan(name="peak"), ["clients", "5000"], id="what has none of its own"),
+    ],
+)  # fmt: skip
+def test_a_table_shows_what_matters(
+    record: object, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Console().show(record)
+    said = capsys.readouterr().out
+    assert [text for text in shown if text not in said] == []
