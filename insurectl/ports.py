@@ -204,10 +204,8 @@ class World:
     """Everything a stage may touch; made in wiring.py."""
 
     target: Target
-    engine: LoadEngine
     metrics: MetricsSource
     runs: RunStore
     probe: Probe
-    renderer: Renderer
     clock: Clock
     progress: Progress

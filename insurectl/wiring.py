@@ -33,18 +33,12 @@ def connect(settings: Settings, progress: Progress) -> World:
     """Everything a stage may touch. BadInput for a target that there is not."""
     if settings.target not in TARGETS:
         raise BadInput(f"no target {settings.target!r}; there are: {', '.join(TARGETS)}")
-    # only commands need these; the agent of a zone, which is wired here too, does not
-    from insurectl.adapters.locust.engine import LocustEngine  # noqa: PLC0415
-    from insurectl.render.report import ReportRenderer  # noqa: PLC0415
-
     clock = SystemClock()
     return World(
         target=TARGETS[settings.target](settings, clock),
-        engine=LocustEngine(),
         metrics=PrometheusMetrics(settings.scrape_interval_s),
         runs=RunFolder(settings.reports),
         probe=WriteProbe(_scenarios() / "probe.yaml"),
-        renderer=ReportRenderer(),
         clock=clock,
         progress=progress,
     )

@@ -15,8 +15,7 @@ from insurectl.errors import ExitCode, InsurectlError
 
 COMMANDS = (  # in the order of use; one file each
     "deploy", "status", "logs", "scale", "destroy",
-    "load", "observe", "calibrate", "fit", "recommend", "apply", "rollback", "verify", "report",
-    "run", "simulate", "failover", "failback", "doctor", "config", "version",
+    "failback", "doctor", "config", "version",
 )  # fmt: skip
 HELP = "Load testing and capacity planning, with a real insurance system bundled."
 

@@ -16,7 +16,7 @@ from insurectl.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
     from insurectl.ports import World
-    from insurectl.records import Outcome, Scenario
+    from insurectl.records import Outcome
     from insurectl.settings import Settings
 
 ScenarioArgument = Annotated[str, typer.Argument(help="A scenario's file, or a bundled name.")]
@@ -130,24 +130,6 @@ def _session(values: dict[str, Any]) -> Session:
     flags = {name: values[name] for name in SETTINGS}
     loaded = settings.load(flags, os.environ, values["config"])
     return Session(loaded, Console(output=values["output"], quiet=values["quiet"]))
-
-
-def read_scenario(path_or_name: str) -> "Scenario":
-    """Parsed and checked; BadFile with the line, BadInput for an unknown one."""
-    from insurectl.adapters.scenario_file import load_scenario
-
-    return load_scenario(path_or_name)
-
-
-def scenario_of(world: "World", run_id: str, asked: str | None) -> "Scenario":
-    """The one that was asked for, else the one that the run kept, else the one of its name."""
-    from insurectl.records import Scenario
-
-    if asked is not None:
-        return read_scenario(asked)
-    if world.runs.has(run_id, Scenario):
-        return world.runs.read(run_id, Scenario)
-    return read_scenario(world.runs.info(run_id).scenario)
 
 
 def code_of(outcome: "Outcome | None", failed: ExitCode = ExitCode.THRESHOLDS_MISSED) -> ExitCode:

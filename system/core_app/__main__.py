@@ -25,9 +25,8 @@ def main() -> None:
     elif asked.command == "seed":
         from system.core_app.seed import seed  # noqa: PLC0415
 
-        print(
-            f"partners added: {seed(DatabaseSettings(), asked.partners, asked.seed, asked.keys_file)}"
-        )
+        added = seed(DatabaseSettings(), asked.partners, asked.seed, asked.keys_file)
+        print(f"partners added: {added}")
     else:
         from system.core_app.app import make  # noqa: PLC0415
         from system.shared.service import serve  # noqa: PLC0415

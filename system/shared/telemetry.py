@@ -77,6 +77,16 @@ class RequestMetrics:
             await self._app(scope, receive, seen)
         finally:
             ACTIVE.dec()
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = _route(scope)
             method = scope["method"] if scope["method"] in METHODS else "OTHER"
             DURATION.labels(method, route, str(status)).observe(time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path with its prefix; the ids in a path would be labels without end."""
+    if "route" not in scope:
+        return "unmatched"
+    values = scope.get("path_params", {})
+    names = {str(value): f"{{{name}}}" for name, value in values.items()}
+    path: str = scope["path"]
+    return "/".join(names.get(part, part) for part in path.split("/"))

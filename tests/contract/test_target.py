@@ -88,7 +88,9 @@ def test_a_killed_process_is_started_again_and_counted(local: LocalTarget, name:
     local.deploy(PLAN, ListProgress())
     status = local.status()
     assert ill(status) == set()
-    assert [p.restarts for p in status.processes if (p.zone, p.name) == ("b", name)] == [1]
+    restarts = [p.restarts for p in status.processes if (p.zone, p.name) == ("b", name)]
+    # a killed nginx may be started twice: its workers hold the port for a moment longer
+    assert restarts[0] in ((1, 2) if name == "gateway" else (1,))
 
 
 @pytest.mark.system

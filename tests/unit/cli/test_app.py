@@ -4,7 +4,6 @@ import errno
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ import yaml
 
 from insurectl.cli import app, doctor, version
 from insurectl.cli.options import Session, code_of
-from insurectl.cli.run import exit_code
 from insurectl.errors import ExitCode, TargetNotReady
-from insurectl.records import Outcome, RunInfo, RunRecords
-from tests.fakes import load_result
+from insurectl.records import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -113,12 +110,6 @@ def test_doctor_ends_with_3_when_something_is_missing(
 )
 def test_every_outcome_has_its_exit_code(outcome: Outcome, failed: ExitCode, code: int) -> None:
     assert code_of(outcome, failed) == code
-
-
-def test_a_played_run_ends_as_its_load_did() -> None:
-    info = RunInfo(run_id="r", kind="run", scenario="s", seed=1, started_s=0, status="finished")
-    records = RunRecords(info=replace(info, outcome=Outcome.FAIL), load=load_result("r"))
-    assert exit_code(records) == ExitCode.THRESHOLDS_MISSED
 
 
 def test_help_imports_nothing_heavy() -> None:
