@@ -160,4 +160,11 @@ class LocalTarget:
         local_bring_up.start_zones(config, config.write())
 
     def _await_health(self, timeout_s: float) -> None:
-        local_bring_up.await_health(self.status, self.clock.now, self.clock.sleep, timeout_s)
+        local_bring_up.await_health(self._serving, self.clock.now, self.clock.sleep, timeout_s)
+
+    def _serving(self) -> SystemStatus:
+        """Healthy only once the edge sends people to every zone, too."""
+        status = self.status()
+        if not status.healthy or local_status.edge_serves_all(self._addresses()):
+            return status
+        return replace(status, healthy=False, notes=("the edge does not use every zone yet",))

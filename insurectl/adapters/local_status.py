@@ -62,6 +62,11 @@ def look(state: LocalState, plan: AddressPlan, now_s: float) -> SystemStatus:
     )
 
 
+def edge_serves_all(plan: AddressPlan) -> bool:
+    """Every process may be well for a second before the edge sends anybody to it."""
+    return replicas.answer(f"{plan.outside('edge-stats').url}/health/zones") == "ok"
+
+
 def _seen(state: LocalState, zone: str | None) -> Seen:
     node = replicas.supervisor(state.folder, zone)
     try:

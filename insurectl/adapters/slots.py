@@ -1,5 +1,6 @@
 """Finds the addresses of a new system, so that several stand side by side on one machine."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from insurectl.adapters.address_plan import SLOTS, Address, AddressPlan
 from insurectl.adapters.local_state import LocalState, locked
 from insurectl.adapters.topology import Topology
 from insurectl.errors import BadInput, TargetNotReady
+
+LOOKS, PAUSE_S = 6, 0.4
 
 
 def settle(
@@ -68,10 +71,15 @@ def _first_taken(addresses: Iterable[Address]) -> Address | None:
 
 def _refuse_strangers(plan: AddressPlan, folder: Path) -> None:
     """A port of ours may be held by a process of ours, and by no other."""
+    for _ in range(LOOKS):
+        strangers = _held_by_strangers(plan, folder)
+        if not strangers:
+            return
+        time.sleep(PAUSE_S)  # a replica that ends just now leaves its port ownerless for a moment
+    raise process.port_taken(strangers[0])
+
+
+def _held_by_strangers(plan: AddressPlan, folder: Path) -> list[Address]:
     held = [address for address in plan.every() if process.taken(address)]
-    if not held:
-        return
-    ours = {found.pid for found in process.below(folder)}
-    for address in held:
-        if not ours & set(process.owners(address)):
-            raise process.port_taken(address)
+    ours = {found.pid for found in process.below(folder)} if held else set()
+    return [address for address in held if not ours & set(process.owners(address))]

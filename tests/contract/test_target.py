@@ -89,8 +89,8 @@ def test_a_killed_process_is_started_again_and_counted(local: LocalTarget, name:
     status = local.status()
     assert ill(status) == set()
     restarts = [p.restarts for p in status.processes if (p.zone, p.name) == ("b", name)]
-    # a killed nginx may be started twice: its workers hold the port for a moment longer
-    assert restarts[0] in ((1, 2) if name == "gateway" else (1,))
+    # a killed nginx may be started more than once: its workers hold the port a moment longer
+    assert restarts[0] >= 1 if name == "gateway" else restarts[0] == 1
 
 
 @pytest.mark.system

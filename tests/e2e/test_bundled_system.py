@@ -1,0 +1,224 @@
+"""The bundled system as people and partners meet it, on the real servers of the local target."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from insurectl.adapters.clock import SystemClock
+from insurectl.adapters.local import LocalTarget
+from insurectl.adapters.prometheus import instant
+from insurectl.ports import DeployPlan
+from insurectl.records import Cost, Deployment, Tuning
+from system.shared.ids import seeded_client
+from tests.fakes import ListProgress
+
+pytestmark = pytest.mark.system
+PORT_BASE = 25000  # away from a system that a user may have deployed
+SEED = 7
+CLIENT = seeded_client(SEED, 1)
+CREATE = """mutation ($key: String!, $input: ApplicationInput!) {
+  createApplication(idempotencyKey: $key, input: $input) { id status client { id name } } }"""
+VEHICLE = {
+    "registrationNumber": "A001AA77",
+    "vin": "XTA21099012345678",
+    "make": "Lada",
+    "model": "Vesta",
+    "year": 2021,
+    "powerHp": 106,
+}
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+    made = LocalTarget("e2e", tmp_path_factory.mktemp("state"), SystemClock(), 1.0, PORT_BASE)
+    cheap = {"core-app": Cost(workers=8, worker_ms=5), "client-info": Cost(workers=8)}
+    made.deploy(DeployPlan(name="e2e", clients=50, seed=SEED, costs=cheap), ListProgress())
+    yield made
+    made.destroy(ListProgress())
+
+
+@pytest.fixture(scope="module")
+def deployment(target: LocalTarget) -> Deployment:
+    return target.deployment()
+
+
+@pytest.fixture
+def edge(deployment: Deployment) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as client:
+        yield client
+
+
+def ask(http: httpx.Client, query: str, **variables: object) -> dict[str, Any]:
+    response = http.post("/graphql", json={"query": query, "variables": variables})
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def create(http: httpx.Client, key: str, **changed: object) -> dict[str, Any]:
+    asked = {"clientId": str(CLIENT), "startsOn": "2030-01-01", "vehicle": VEHICLE, **changed}
+    return ask(http, CREATE, key=key, input=asked)
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [error["extensions"]["code"] for error in answer["errors"]]
+
+
+def partner_key(deployment: Deployment, number: int) -> str:
+    return Path(deployment.partner_keys_file).read_text().split()[number]
+
+
+def apply_as(http: httpx.Client, api_key: str, key: str) -> httpx.Response:
+    body = {"clientId": str(CLIENT), "startsOn": "2030-01-01", "vehicle": VEHICLE}
+    headers = {"X-API-Key": api_key, "Idempotency-Key": key}
+    return http.post("/partner/v1/applications", json=body, headers=headers)
+
+
+def test_an_application_is_kept_and_read_again(edge: httpx.Client) -> None:
+    made = create(edge, "kept")["data"]["createApplication"]
+    read = ask(edge, "query ($id: ID!) { application(id: $id) { id status } }", id=made["id"])
+    assert read["data"]["application"] == {"id": made["id"], "status": "ACCEPTED"}
+    assert made["client"]["id"] == str(CLIENT)
+
+
+def test_the_same_key_gives_one_application_from_whatever_zone(edge: httpx.Client) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: create(edge, "at once"), range(8)))
+    assert len({one["data"]["createApplication"]["id"] for one in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "changed", "code"),
+    [
+        pytest.param("conflict", {"startsOn": "2031-01-01"}, "IDEMPOTENCY_CONFLICT", id="reused"),
+        pytest.param("unknown", {"clientId": str(uuid.uuid4())}, "NOT_FOUND", id="no such client"),
+        pytest.param("vin", {"vehicle": {**VEHICLE, "vin": "?"}}, "INVALID_REQUEST", id="vin"),
+        pytest.param("", {}, "INVALID_REQUEST", id="no key"),
+    ],
+)
+def test_what_can_not_be_done_has_a_code(
+    edge: httpx.Client, key: str, changed: dict[str, object], code: str
+) -> None:
+    if code == "IDEMPOTENCY_CONFLICT":
+        assert "errors" not in create(edge, key)
+    assert codes(create(edge, key, **changed)) == [code]
+
+
+def test_the_client_card_comes_through_core_app(edge: httpx.Client) -> None:
+    card = ask(
+        edge,
+        "query ($id: UUID!) { clientCard(id: $id) { name documents { type } relatives { age } } }",
+        id=str(CLIENT),
+    )["data"]["clientCard"]
+    assert {one["type"] for one in card["documents"]} == {"passport", "driving_licence"}
+
+
+def test_a_partner_repeats_without_a_second_application(
+    edge: httpx.Client, deployment: Deployment
+) -> None:
+    key = partner_key(deployment, 0)
+    first, again = apply_as(edge, key, "repeat"), apply_as(edge, key, "repeat")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.json() == again.json()
+    other = edge.get(
+        f"/partner/v1/applications/{first.json()['id']}",
+        headers={"X-API-Key": partner_key(deployment, 1)},
+    )
+    assert other.status_code == 404
+
+
+def test_an_unknown_key_is_refused_with_a_problem_document(edge: httpx.Client) -> None:
+    answer = apply_as(edge, "pk_nobody", "any")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_ten_a_minute_pass_and_no_more_over_both_zones(deployment: Deployment) -> None:
+    """Past the edge, half to each zone, so that no single gateway sees more than ten."""
+    key = partner_key(deployment, 2)
+    answers = []
+    for number in range(16):
+        zone = deployment.zones[number % 2]
+        with httpx.Client(base_url=zone.gateway_url, timeout=10, trust_env=False) as http:
+            answers.append(apply_as(http, key, f"limit-{number}"))
+    assert [one.status_code for one in answers] == [201] * 10 + [429] * 6
+    assert all(1 <= int(one.headers["Retry-After"]) <= 60 for one in answers[10:])
+
+
+def test_routes_are_labels_and_ids_are_not(deployment: Deployment, edge: httpx.Client) -> None:
+    edge.get(
+        f"/partner/v1/applications/{uuid.uuid4()}",
+        headers={"X-API-Key": partner_key(deployment, 3)},
+    )
+    create(edge, "seen")
+    expected = {"/graphql", "/partner/v1/applications/{application_id}"}
+    until = time.monotonic() + 20
+    routes: set[str] = set()
+    while time.monotonic() < until and not expected <= routes:
+        time.sleep(0.5)
+        for zone in deployment.zones:
+            query = 'http_server_request_duration_seconds_count{service="core-app"}'
+            found = instant(zone.prometheus_url, query)
+            routes |= {labels["http_route"] for labels, _ in found}
+    assert expected <= routes
+    assert not [route for route in routes if route.count("-") > 3], "an id became a label"
+
+
+def scaled(tuning: Tuning, replicas: int) -> Tuning:
+    services = tuple(
+        replace(one, replicas=replicas, autoscaling=None) if one.service == "core-app" else one
+        for one in tuning.services
+    )
+    return replace(tuning, services=services)
+
+
+def test_scaling_in_loses_no_request(target: LocalTarget, deployment: Deployment) -> None:
+    target.tune(scaled(deployment.tuning, 3), ListProgress())
+    over, seen = threading.Event(), Counter[str]()
+
+    def people() -> None:
+        with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as http:
+            while not over.wait(0.02):
+                answer = http.post("/graphql", json={"query": "{ __typename }"})
+                seen[str(answer.status_code)] += 1
+
+    threads = [threading.Thread(target=people) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    target.tune(scaled(deployment.tuning, 1), ListProgress())
+    time.sleep(4)  # longer than a replica takes to drain
+    over.set()
+    for thread in threads:
+        thread.join()
+    target.tune(deployment.tuning, ListProgress())
+    assert set(seen) == {"200"}, seen
+    assert seen["200"] > 50
+
+
+def test_a_replica_over_its_memory_limit_is_ended_and_counted(
+    target: LocalTarget, deployment: Deployment
+) -> None:
+    tight = tuple(
+        replace(one, memory_limit_mib=20) if one.service == "client-info" else one
+        for one in deployment.tuning.services
+    )
+    target.state.keep(replace(deployment, tuning=replace(deployment.tuning, services=tight)), SEED)
+    until = time.monotonic() + 30
+    ended = 0
+    while time.monotonic() < until and not ended:
+        time.sleep(0.5)
+        ended = sum(p.oom_kills for p in target.status().processes)
+    target.deploy(DeployPlan(name="e2e", clients=50, seed=SEED, tuning=deployment.tuning,
+                             costs=deployment.costs), ListProgress())  # fmt: skip
+    assert ended > 0
+    assert target.status().healthy
