@@ -33,5 +33,6 @@ def seed(settings: DatabaseSettings, partners: int, number: int, keys_file: Path
             )
             added += cursor.rowcount
     keys_file.touch(mode=0o600)
+    keys_file.chmod(0o600)  # touch leaves the mode of a file that was there
     keys_file.write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
     return added

@@ -31,6 +31,7 @@ class Cost:
     def __init__(self, settings: CostSettings, database: Database | None) -> None:
         self._settings, self._database = settings, database
         self._slots = asyncio.Semaphore(settings.workers)
+        self._lock = asyncio.Lock()
         self._rng = random.Random(settings.seed)
         WORKERS.set(settings.workers)
 
@@ -70,7 +71,13 @@ class Cost:
         return self._rng.gammavariate(shape, mean_s / shape)
 
     async def _hold_lock(self, database: Database) -> None:
-        async with database.pool.connection() as connection, connection.transaction():
+        # in line here first: those who wait in PostgreSQL each hold a connection, and a pool that
+        # is empty for want of the lock would make the replica look as if it had no database
+        async with (
+            self._lock,
+            database.pool.connection() as connection,
+            connection.transaction(),
+        ):
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_ID,))
             await asyncio.sleep(self._settings.lock_ms / 1000)
 

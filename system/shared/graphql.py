@@ -1,11 +1,13 @@
 """A GraphQL endpoint that reads each document once, and says no more of an error than its code."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import strawberry
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from graphql import GraphQLError
 from strawberry.extensions import (
+    AddValidationRules,
     DisableIntrospection,
     MaskErrors,
     MaxAliasesLimiter,
@@ -19,6 +21,7 @@ from strawberry.fastapi import GraphQLRouter
 from system.shared.service import Frame
 
 CACHED_DOCUMENTS = 200
+MASKED = "the request could not be served"
 
 
 class Refused(GraphQLError):
@@ -35,25 +38,40 @@ def _internal(error: GraphQLError) -> bool:
 
 def schema(query: type, mutation: type | None, environment: str) -> strawberry.Schema:
     """A schema with caches for documents and limits on what one may ask at once."""
-    extensions: list[Any] = [
-        ParserCache(maxsize=CACHED_DOCUMENTS),
-        ValidationCache(maxsize=CACHED_DOCUMENTS),
+    # an extension is made anew for each request, since it holds that request's state; the rules
+    # are made once, since the cache of validated documents tells rules apart by identity
+    limits: list[AddValidationRules] = [
         QueryDepthLimiter(max_depth=8),
         MaxAliasesLimiter(max_alias_count=15),
-        MaxTokensLimiter(max_token_count=1000),
-        MaskErrors(should_mask_error=_internal, error_message="the request could not be served"),
     ]
     if environment != "development":
-        extensions.append(DisableIntrospection())
-    return strawberry.Schema(query=query, mutation=mutation, extensions=extensions)
+        limits.append(DisableIntrospection())
+    rules = [rule for limit in limits for rule in limit.validation_rules]
+    return strawberry.Schema(
+        query=query,
+        mutation=mutation,
+        extensions=[
+            lambda: MaxTokensLimiter(max_token_count=1000),
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: AddValidationRules(rules),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+            lambda: MaskErrors(should_mask_error=_internal, error_message=MASKED),
+        ],
+    )
 
 
 def mount(app: FastAPI, made: strawberry.Schema, frame: Frame, **context: Any) -> None:
     """Serve it at ``/graphql`` with POST only; each request pays its cost."""
 
-    async def paid(request: Request) -> Any:
+    async def pay() -> AsyncIterator[None]:
         async with frame.cost.paid():
-            yield {"request": request, **context}
+            yield
+
+    # scope "function": the rest of the cost is paid before the answer is sent, not behind it
+    async def paid(
+        request: Request, _: Annotated[None, Depends(pay, scope="function")]
+    ) -> dict[str, Any]:
+        return {"request": request, **context}
 
     router: Any = GraphQLRouter(
         made, context_getter=paid, graphql_ide=None, allow_queries_via_get=False
