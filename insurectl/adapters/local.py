@@ -31,6 +31,7 @@ from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
 PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
 TUNED_WITHIN_S = 60.0
+SETTLED_S = 2.0  # longer than the checks of edge and mesh take to see that a server is down
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,11 @@ class LocalTarget:
         local_bring_up.start_zones(config, config.write())
 
     def _await_health(self, timeout_s: float) -> None:
-        local_bring_up.await_health(self._serving, self.clock.now, self.clock.sleep, timeout_s)
+        """Twice: HAProxy takes a server for up until its checks have failed, so the first
+        answer after a start may be too kind."""
+        for pause_s in (SETTLED_S, 0.0):
+            local_bring_up.await_health(self._serving, self.clock.now, self.clock.sleep, timeout_s)
+            self.clock.sleep(pause_s)
 
     def _serving(self) -> SystemStatus:
         """Healthy only once the edge sends people to every zone, too."""
