@@ -9,15 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MINIMUM_FREE_MIB = 500
-PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin")
-PACKAGES = {  # program -> Debian package
-    "nginx": "nginx-light",
-    "haproxy": "haproxy",
-    "prometheus": "prometheus",
-    "postgres": "postgresql-15",
-}
-MODULES = ("fastapi", "uvicorn", "strawberry", "psycopg_pool", "yoyo", "supervisor", "locust")
+from insurectl.adapters import process
+from insurectl.adapters.process import MINIMUM_FREE_MIB, PACKAGES
+
+MODULES = ("fastapi", "uvicorn", "strawberry", "psycopg_pool", "supervisor", "locust")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +37,9 @@ class Diagnosis:
 
 def examine(state: Path, reports: Path, env: Mapping[str, str]) -> Diagnosis:
     """Look only; nothing is started or written."""
-    programs = {name: _find(name, env) for name in PACKAGES}
+    programs = {name: process.find(name, env.get("PATH", "")) for name in PACKAGES}
     missing = [PACKAGES[name] for name, path in programs.items() if path is None]
-    install = f"apt-get install --no-install-recommends {' '.join(missing)}" if missing else ""
+    install = process.install_line(missing) if missing else ""
     checks = (
         Check(
             what="Python",
@@ -60,14 +55,6 @@ def examine(state: Path, reports: Path, env: Mapping[str, str]) -> Diagnosis:
         *(_space(name, folder) for name, folder in (("state", state), ("reports", reports))),
     )
     return Diagnosis(healthy=all(check.ok for check in checks), checks=checks, install=install)
-
-
-def _find(name: str, env: Mapping[str, str]) -> str | None:
-    versions = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True
-    )
-    places = [env.get("PATH", ""), *PLACES, *(str(path) for path in versions)]
-    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def _module(name: str) -> Check:

@@ -25,7 +25,7 @@ from insurectl.adapters import (
 from insurectl.adapters.address_plan import AddressPlan
 from insurectl.adapters.local_config import LocalConfig
 from insurectl.adapters.local_state import LocalState, locked
-from insurectl.errors import TargetNotReady
+from insurectl.errors import MissingOnMachine, TargetNotReady
 from insurectl.ports import Clock, DeployPlan, Progress
 from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
@@ -56,7 +56,13 @@ class LocalTarget:
         tuning = plan.tuning or (before.tuning if before else known.tuning())
         costs = local_record.costs(plan.costs, before, known)
         self._check(tuning, plan.zones)
-        with self._taking_back(progress, new=before is None), locked(self.state.folder):
+        if before is None:
+            process.require_space(self.state.folder)
+        with (
+            process.interrupted_once(),
+            self._taking_back(progress, new=before is None),
+            locked(self.state.folder),
+        ):
             addresses = slots.settle(self.state, known, plan.zones, self.port_base, self.slot)
             config = self._config(addresses, tuning, costs, plan.seed)
             changed = config.write()
@@ -133,7 +139,6 @@ class LocalTarget:
         """Everything that can be known to go wrong, before anything starts."""
         for name in PROGRAMS:
             process.program(name)
-        process.require_space(self.state.folder)
         known = topology.bundled()
         databases = {name: service.database for name, service in known.services.items()}
         allowed = known.max_connections - known.reserved_connections
@@ -144,9 +149,15 @@ class LocalTarget:
         try:
             self.state.make()
             yield
-        except BaseException:
+        except BaseException as error:
+            full = process.is_full(self.state.folder)
             if new:
                 self.destroy(progress)
+            if full and isinstance(error, Exception):
+                raise MissingOnMachine(
+                    f"no space was left under {self.state.folder}: free some, or set "
+                    f"INSURECTL_STATE to a folder on another disk ({error})"
+                ) from error
             raise
 
     def _config(
@@ -168,7 +179,9 @@ class LocalTarget:
             self.clock.sleep(pause_s)
 
     def _serving(self) -> SystemStatus:
-        """Healthy only once the edge sends people to every zone, too."""
+        """Healthy only once the edge sends people to every zone, too. On a full disk it would
+        never be, or not for long."""
+        process.require_space(self.state.folder, process.FULL_MIB)
         status = self.status()
         if not status.healthy or local_status.edge_serves_all(self._addresses()):
             return status

@@ -130,7 +130,9 @@ class LocalConfig:
             for service in self.plan.topology.services.values()
         ]
         stats = self.plan.server(zone, "mesh")
-        return _render("platform/mesh.haproxy.cfg", zone=zone, services=services, stats=stats)
+        return _render(
+            "platform/mesh.haproxy.cfg", zone=zone, services=services, stats=stats, front=FRONT
+        )
 
     def _prometheus(self, zone: str) -> str:
         return _render(
@@ -153,6 +155,7 @@ class LocalConfig:
             folder=self.state.zone(zone),
             gateway=self.plan.server(zone, "gateway"),
             core_app=self.plan.service(zone, FRONT),
+            mesh=self.plan.server(zone, "mesh"),
             partner_per_minute=partner,
             partner_retry_s=math.ceil(60 / partner),
             people_per_minute=None if rps is None else max(1, round(rps * 60)),
@@ -198,9 +201,10 @@ class LocalConfig:
         ]
         agent = [sys.executable, "-m", "insurectl", "agent", "--state", f"{self.state.folder}"]
         mesh = [process.program("haproxy"), "-db", "-f", f"{folder / 'mesh.haproxy.cfg'}"]
+        start = ["/bin/sh", f"{system_folder() / 'gateway' / 'start.sh'}", f"{folder}"]
         nginx = [process.program("nginx"), "-p", f"{folder}", "-c", f"{folder / 'nginx.conf'}"]
         servers = [
-            _program("gateway", [*nginx, "-e", f"{folder / 'log' / 'gateway-error.log'}"]),
+            _program("gateway", [*start, *nginx, "-e", f"{folder / 'log' / 'gateway-error.log'}"]),
             _program("mesh", mesh),
             _program("prometheus", prometheus),
             _program("agent", [*agent, "--zone", zone]),

@@ -31,6 +31,7 @@ def record(
         tuning=tuning,
         clients=plan.clients,
         partner_keys_file=f"{state.partner_keys}",
+        slots={name: one.slots for name, one in addresses.topology.services.items()},
         notes=(NOTE,),
     )
 

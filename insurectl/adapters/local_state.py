@@ -1,5 +1,6 @@
 """The folder of one system on this machine: what lies where."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -9,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from insurectl.errors import BadInput, MissingOnMachine, TargetNotReady
+from insurectl.errors import BadFile, BadInput, MissingOnMachine, TargetNotReady
 from insurectl.records import Deployment, Tuning
 
 SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its closing zero
 LONGEST_FOLDER = 3000  # bytes; the kernel's limit for a path is 4096
+UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 Record = TypeVar("Record")
 
 
@@ -75,6 +77,22 @@ class LocalState:
             raise BadInput(
                 f"{self.folder} is too long a path: set INSURECTL_STATE to a shorter one"
             )
+        with self._of_ours():
+            self._make(tuple(zones))
+
+    @contextmanager
+    def _of_ours(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in UNUSABLE:
+                raise
+            raise BadInput(
+                f"{error.filename or self.folder}: {error.strerror}; set INSURECTL_STATE to a "
+                "folder that you may write"
+            ) from error
+
+    def _make(self, zones: tuple[str, ...]) -> None:
         for folder in (self.outside, *map(self.zone, zones)):
             (folder / "log").mkdir(parents=True, exist_ok=True)
         for zone in zones:
@@ -89,13 +107,19 @@ class LocalState:
 
     def deployment(self) -> Deployment:
         """TargetNotReady when nothing was deployed."""
+        path = self.folder / "deployment.json"
         try:
-            content = (self.folder / "deployment.json").read_bytes()
+            with self._of_ours():
+                content = path.read_bytes()
+            return TypeAdapter(Deployment).validate_json(content)
         except FileNotFoundError:
             raise TargetNotReady(
                 f"no system {self.folder.name!r} is deployed here; insurectl deploy brings one up"
             ) from None
-        return TypeAdapter(Deployment).validate_json(content)
+        except ValidationError as error:
+            raise BadFile(
+                path, "no record that this insurectl knows: insurectl destroy, then deploy again"
+            ) from error
 
     def seed(self) -> int:
         """What chance was seeded with at deploy."""

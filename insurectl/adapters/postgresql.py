@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,10 +129,10 @@ def end(state: LocalState) -> None:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return
-    try:
-        server = psutil.Process(int(lines[0]))
-    except psutil.NoSuchProcess:
-        server = None
+    server = None
+    if lines:  # it has just been begun to be written otherwise
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(abs(int(lines[0])))  # negative: initdb's own
     if server and process.runs_below(server, data):
         process.send([server], signal.SIGCONT)
         process.send([server], signal.SIGINT)

@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import psutil
 
@@ -16,28 +18,82 @@ from insurectl.adapters.address_plan import Address
 from insurectl.errors import MissingOnMachine
 
 MINIMUM_FREE_MIB = 500
-APT_LINE = "apt-get install --no-install-recommends nginx-light haproxy prometheus postgresql-15"
-POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
+FULL_MIB = 24  # PostgreSQL writes 16 at once
+PACKAGES = {  # program -> Debian package
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "prometheus": "prometheus",
+    "postgres": "postgresql",
+}
+PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin")
+POSTGRESQL = Path("/usr/lib/postgresql")  # Debian's: one folder a version, in no PATH
+OLDEST_POSTGRESQL = 15
+
+
+def find(name: str, path: str) -> str | None:
+    """A program in ``path`` or where Debian puts servers; of PostgreSQL the newest."""
+    versions = [int(found.name) for found in POSTGRESQL.glob("[0-9]*") if found.name.isdigit()]
+    fit = sorted((v for v in versions if v >= OLDEST_POSTGRESQL), reverse=True)
+    places = (path, *PLACES, *(f"{POSTGRESQL / str(version) / 'bin'}" for version in fit))
+    return shutil.which(name, path=os.pathsep.join(places))
 
 
 def program(name: str) -> str:
     """Path of a server's program; MissingOnMachine with the one line that installs all."""
-    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin", f"{POSTGRESQL}"))
-    found = shutil.which(name, path=search)
+    found = find(name, os.environ.get("PATH", ""))
     if found is None:
-        raise MissingOnMachine(f"{name} is not installed. As root: {APT_LINE}")
+        raise MissingOnMachine(
+            f"{name} is not installed. As root: {install_line(PACKAGES.values())}"
+        )
     return found
+
+
+def install_line(packages: Iterable[str]) -> str:
+    """What a person types to have them."""
+    return f"apt-get install --no-install-recommends {' '.join(packages)}"
 
 
 def require_space(folder: Path, minimum_mib: float = MINIMUM_FREE_MIB) -> None:
     """MissingOnMachine when the file system of ``folder`` is (nearly) full."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    free_mib = shutil.disk_usage(there).free / 2**20
+    there, free_mib = _free(folder)
     if free_mib < minimum_mib:
         raise MissingOnMachine(
             f"{free_mib:.0f} MiB are free under {there}, a system needs {minimum_mib:.0f}: "
             "free some space, or set INSURECTL_STATE to a folder on another disk"
         )
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the next thing that is written there may not fit any more."""
+    return _free(folder)[1] < FULL_MIB
+
+
+def _free(folder: Path) -> tuple[Path, float]:
+    there = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+    return there, shutil.disk_usage(there).free / 2**20
+
+
+@contextmanager
+def interrupted_once() -> Iterator[None]:
+    """The first INT or TERM interrupts, any more do nothing: people press Ctrl-C twice, and the
+    second must not stop what takes back what was begun."""
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        for number in kept:
+            signal.signal(number, lambda _number, _frame: None)
+        raise KeyboardInterrupt
+
+    kept = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):  # not one that is ignored
+                kept[number] = handler
+                signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def below(*folders: Path) -> list[psutil.Process]:

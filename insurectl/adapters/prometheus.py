@@ -17,6 +17,7 @@ TIMEOUT_S = 10
 # what is asked of a service, without its own health checks and scrapes
 API = 'job="services",http_route!~"/health.*|/metrics"'
 COUNT = "http_server_request_duration_seconds_count"
+SUM = "http_server_request_duration_seconds_sum"
 BUCKET = "http_server_request_duration_seconds_bucket"
 DESIRED = "kube_horizontalpodautoscaler_status_desired_replicas"
 DECIDED = "insurectl_autoscaler_decisions_total"
@@ -62,6 +63,12 @@ QUERIES: tuple[Query, ...] = (
         name="failed_rps",
         unit="1/s",
         text=f'sum by (service) (rate({COUNT}{{{API},http_response_status_code=~"5.."}}[$w]))',
+    ),
+    Query(
+        name="latency_mean_ms",
+        unit="ms",
+        text=f"1000 * sum by (service) (rate({SUM}{{{API}}}[$w]))"
+        f" / sum by (service) (rate({COUNT}{{{API}}}[$w]))",
     ),
     _latency("latency_p50_ms", 0.50),
     _latency("latency_p95_ms", 0.95),
@@ -115,6 +122,13 @@ QUERIES: tuple[Query, ...] = (
         name="restarts",
         unit="1",
         text=f"sum by (service) ({_per_service('kube_pod_container_status_restarts_total')})",
+    ),
+    Query(
+        name="startup_s",
+        unit="s",
+        text='max by (service, replica) (service_ready_time_seconds{job="services"} > 0)'
+        " - on (service, replica) max by (service, replica) "
+        '(process_start_time_seconds{job="services"})',
     ),
     Query(name="workers_busy", unit="1", text="sum by (service) (service_workers_busy)"),
     Query(name="workers_waiting", unit="1", text="sum by (service) (service_workers_waiting)"),

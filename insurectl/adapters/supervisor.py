@@ -129,16 +129,15 @@ class Supervisor:
 
     def start(self, full_name: str) -> None:
         """Fine when it is up already; does not wait."""
-        self._call("startProcess", full_name, ALREADY_STARTED)
+        self._call("startProcess", full_name, False, fine=ALREADY_STARTED)
 
     def stop(self, full_name: str) -> None:
         """Fine when it is not up; does not wait."""
-        self._call("stopProcess", full_name, NOT_RUNNING)
+        self._call("stopProcess", full_name, False, fine=NOT_RUNNING)
 
     def signal(self, full_name: str, name: str) -> None:
-        """Send a signal such as HUP."""
-        with self._api() as api:
-            api.signalProcess(full_name, name)
+        """Send a signal such as HUP; one that does not run needs none."""
+        self._call("signalProcess", full_name, name, fine=NOT_RUNNING)
 
     def restart(self, full_name: str) -> None:
         """Stop, wait, start."""
@@ -155,10 +154,10 @@ class Supervisor:
                 counts[name] = counts.get(name, 0) + 1
         return counts
 
-    def _call(self, method: str, full_name: str, fine: int) -> None:
+    def _call(self, method: str, full_name: str, given: str | bool, *, fine: int) -> None:
         try:
             with self._api() as api:
-                getattr(api, method)(full_name, False)
+                getattr(api, method)(full_name, given)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != fine:
                 raise TargetNotReady(f"{full_name}: {fault.faultString}") from fault

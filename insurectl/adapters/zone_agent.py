@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from pydantic import TypeAdapter
 
 from insurectl.adapters import address_plan, prometheus, replicas
+from insurectl.adapters.access_log import AccessLog
 from insurectl.errors import TargetNotReady
 from insurectl.planning import hpa
 from insurectl.records import ServiceTuning, Tuning
@@ -79,7 +80,8 @@ class LocalZone:
         self.folder = replicas.supervisor(self.state, self.zone).folder
         self.prometheus_url = self.plan.server(self.zone, "prometheus").url
         self._oom: Count[str] = Count(_read(self.folder / "oom.json"))
-        self._access = _Tail(self.folder / "log" / "gateway-access.json")
+        logs = self.folder / "log"
+        self._access = AccessLog(logs / "gateway-access.json", (logs / "gateway-error.log",))
         psutil.cpu_percent()  # the first call only begins to count
 
     def serve_metrics(self) -> None:
@@ -125,8 +127,14 @@ class LocalZone:
 
     def _count_requests(self) -> None:
         for line in self._access.lines():
-            seen = json.loads(line)
+            try:
+                seen = json.loads(line)
+            except ValueError:  # cut off: the disk was full
+                log("unreadable line of the gateway", line=line)
+                continue
             self.metrics.requests.labels(str(seen["status"]), seen["route"]).inc()
+        node = replicas.supervisor(self.state, self.zone)
+        self._access.turn_over(lambda: node.signal("gateway:gateway", "HUP"))
 
     def pods(self, service: ServiceTuning) -> Sequence[hpa.Pod]:
         request = {"memory": round(service.memory_request_mib * MIB)}
@@ -177,26 +185,6 @@ class LocalZone:
         """As this zone's Prometheus was told."""
         told = yaml.safe_load((self.folder / "prometheus.yml").read_text())
         return float(told["global"]["scrape_interval"].removesuffix("s"))
-
-
-class _Tail:
-    """Lines that are added to a file from now on; a file that is begun anew is read anew."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._at = path.stat().st_size if path.exists() else 0
-
-    def lines(self) -> list[str]:
-        if not self._path.exists():
-            return []
-        if self._path.stat().st_size < self._at:
-            self._at = 0
-        with self._path.open("rb") as file:
-            file.seek(self._at)
-            whole = file.read()
-        whole = whole[: whole.rfind(b"\n") + 1]  # the rest is still being written
-        self._at += len(whole)
-        return whole.decode(errors="replace").splitlines()
 
 
 def log(event: str, **values: object) -> None:

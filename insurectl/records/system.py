@@ -18,7 +18,8 @@ class Zone:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A system that is up. ``partner_keys_file`` holds one API key a line (mode 0600)."""
+    """A system that is up. ``partner_keys_file`` holds one API key a line (mode 0600);
+    ``slots``: most replicas of a service that fit in a zone."""
 
     schema: str = "insurectl/deployment/v1"
     name: str
@@ -31,6 +32,7 @@ class Deployment:
     tuning: Tuning
     clients: int
     partner_keys_file: str
+    slots: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
 

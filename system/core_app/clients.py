@@ -7,6 +7,7 @@ import httpx
 import stamina
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
+from pydantic import BaseModel, ValidationError
 
 from system.core_app.domain import ClientInfoAway, UnknownClient
 
@@ -17,6 +18,25 @@ CARD = """query Card($id: UUID!) { client(id: $id) {
   documents { id type number issueDate expiryDate }
   relatives { id relationType name age }
 } }"""
+
+
+class _Extensions(BaseModel):
+    code: str | None = None
+
+
+class _Error(BaseModel):
+    extensions: _Extensions = _Extensions()
+
+
+class _Data(BaseModel):
+    client: dict[str, Any] | None = None
+
+
+class _Answer(BaseModel):
+    """What GraphQL answers, as far as it is read here."""
+
+    data: _Data | None = None
+    errors: list[_Error] = []
 
 
 class ClientInfo:
@@ -35,21 +55,18 @@ class ClientInfo:
         try:
             async with await self._breaker.get_breaker("client-info"):
                 answer = await self._ask(query, client_id)
-        except (httpx.HTTPError, OpenedState) as error:
+        except (httpx.HTTPError, OpenedState, ValidationError) as error:
             raise ClientInfoAway(str(error) or type(error).__name__) from error
-        found = (answer.get("data") or {}).get("client")
-        if found is not None:
-            card: dict[str, Any] = found
-            return card
-        codes = [e.get("extensions", {}).get("code") for e in answer.get("errors", ())]
+        if answer.data is not None and answer.data.client is not None:
+            return answer.data.client
+        codes = [error.extensions.code for error in answer.errors]
         if "NOT_FOUND" in codes:
             raise UnknownClient(f"there is no client {client_id}")
         raise ClientInfoAway(f"client-info answered with errors {codes}")
 
     @stamina.retry(on=httpx.TransportError, attempts=2, wait_initial=0.02, wait_max=0.1, timeout=6)
-    async def _ask(self, query: str, client_id: UUID) -> dict[str, Any]:
+    async def _ask(self, query: str, client_id: UUID) -> _Answer:
         body = {"query": query, "variables": {"id": str(client_id)}}
         response = await self._http.post("/graphql", json=body)
         response.raise_for_status()
-        answer: dict[str, Any] = response.json()
-        return answer
+        return _Answer.model_validate_json(response.content)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Channel = Literal["web", "partner"]
 KEY_LENGTH = 200
+KEY = r"^[\x21-\x7e]{1,200}$"  # what fits into a header, in every channel
+TEXT = r"^[^\x00]*$"  # PostgreSQL keeps no NUL
 
 
 class Vehicle(BaseModel):
@@ -18,10 +20,10 @@ class Vehicle(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    registrationNumber: str = Field(min_length=1, max_length=20)  # the API's word
+    registrationNumber: str = Field(min_length=1, max_length=20, pattern=TEXT)  # the API's word
     vin: str = Field(pattern=r"^[A-HJ-NPR-Z0-9]{17}$")
-    make: str = Field(min_length=1, max_length=50)
-    model: str = Field(min_length=1, max_length=50)
+    make: str = Field(min_length=1, max_length=50, pattern=TEXT)
+    model: str = Field(min_length=1, max_length=50, pattern=TEXT)
     year: int = Field(ge=1900, le=2100)
     powerHp: int = Field(ge=1, le=3000)  # the API's word
 

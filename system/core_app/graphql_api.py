@@ -1,5 +1,6 @@
 """GraphQL for the web page."""
 
+import re
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from strawberry.types import Info
 from system.core_app import store, use_cases
 from system.core_app.clients import CARD
 from system.core_app.domain import (
-    KEY_LENGTH,
+    KEY,
     Application,
     Asked,
     ClientInfoAway,
@@ -171,8 +172,8 @@ class Mutation:
         idempotency_key: str,
     ) -> ApplicationView:
         """Apply; the same key again gives the same application."""
-        if not 1 <= len(idempotency_key) <= KEY_LENGTH:
-            raise Refused("INVALID_REQUEST", f"idempotencyKey: 1 to {KEY_LENGTH} characters")
+        if not re.fullmatch(KEY, idempotency_key):
+            raise Refused("INVALID_REQUEST", f"idempotencyKey: this does not match {KEY}")
         try:
             application, _ = await use_cases.apply(
                 info.context["world"], _asked(input), channel="web", owner=WEB, key=idempotency_key

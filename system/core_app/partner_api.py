@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from system.core_app import store, use_cases
 from system.core_app.domain import (
+    KEY,
     KEY_LENGTH,
     Application,
     Asked,
@@ -24,9 +25,7 @@ from system.shared.service import problem
 
 LIMITED = Counter("partner_requests_limited", "Requests of partners over their limit.")
 ApiKey = Annotated[str | None, Header(alias="X-API-Key", max_length=KEY_LENGTH)]
-IdempotencyKey = Annotated[
-    str, Header(alias="Idempotency-Key", min_length=1, max_length=KEY_LENGTH)
-]
+IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", pattern=KEY)]
 
 
 class ApplicationBody(BaseModel):

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from system.shared.cost import Cost
@@ -23,6 +22,7 @@ from system.shared.settings import ServiceSettings
 from system.shared.telemetry import RequestMetrics, start_logs
 
 LOG = structlog.get_logger()
+READY_TIME = Gauge("service_ready_time_seconds", "When this replica became ready; Unix time.")
 
 
 @dataclass
@@ -117,6 +117,7 @@ def _problems(app: FastAPI) -> None:
 async def _become_ready(readiness: Readiness, start_s: float) -> None:
     await asyncio.sleep(start_s)
     readiness.reason = ""
+    READY_TIME.set_to_current_time()
     LOG.info("ready", start_s=start_s)
 
 
@@ -146,7 +147,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, frame: Frame) -> None:
-    """Serve until SIGTERM; what is in flight is finished. Exit 1 when the start failed."""
+    """Serve until SIGTERM; what is in flight is finished. Exit 3 (uvicorn's) on a failed start."""
     settings = frame.settings
     start_logs(settings.name, settings.zone, settings.replica)
     config = uvicorn.Config(
@@ -163,5 +164,3 @@ def serve(app: FastAPI, frame: Frame) -> None:
     server.readiness, server.drain_delay_s = frame.readiness, settings.drain_delay_s
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve())
-    if not server.started:
-        sys.exit(1)

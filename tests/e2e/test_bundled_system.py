@@ -1,11 +1,13 @@
 """The bundled system as people and partners meet it, on the real servers of the local target."""
 
+import json
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from insurectl.adapters.access_log import LIMIT_BYTES
 from insurectl.adapters.clock import SystemClock
 from insurectl.adapters.local import LocalTarget
 from insurectl.adapters.prometheus import instant
@@ -92,7 +95,8 @@ def test_an_application_is_kept_and_read_again(edge: httpx.Client) -> None:
 
 def test_the_same_key_gives_one_application_from_whatever_zone(edge: httpx.Client) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: create(edge, "at once"), range(8)))
+        answers = list(pool.map(lambda _: create(edge, "at-once"), range(8)))
+    assert not [one["errors"] for one in answers if "errors" in one]
     assert len({one["data"]["createApplication"]["id"] for one in answers}) == 1
 
 
@@ -174,6 +178,64 @@ def test_routes_are_labels_and_ids_are_not(deployment: Deployment, edge: httpx.C
     assert not [route for route in routes if route.count("-") > 3], "an id became a label"
 
 
+@contextmanager
+def people(deployment: Deployment) -> Iterator[Counter[str]]:
+    """Four who ask without pause over connections that they keep; what each got, by status."""
+    over, seen = threading.Event(), Counter[str]()
+
+    def one() -> None:
+        with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as http:
+            while not over.wait(0.02):
+                try:
+                    answer = http.post("/graphql", json={"query": "{ __typename }"})
+                    seen[str(answer.status_code)] += 1
+                except httpx.HTTPError as error:
+                    seen[repr(error)] += 1
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def counted(deployment: Deployment) -> float:
+    """Answers to the web page that the gateways' counters know of."""
+    found = [instant(z.prometheus_url, 'sum(gateway_requests_total{route="graphql"})')
+             for z in deployment.zones]  # fmt: skip
+    return sum(value for one in found for _, value in one)
+
+
+def test_every_answer_is_counted_while_the_access_log_is_turned_over(
+    target: LocalTarget, deployment: Deployment, edge: httpx.Client
+) -> None:
+    ask(edge, "{ __typename }")
+    time.sleep(4)  # the agent looks, Prometheus looks at the agent
+    before = counted(deployment)
+    line = json.dumps({"status": 200, "route": "filler", "uri": "/" * 60_000}) + "\n"
+    logs = [
+        target.state.zone(zone.name) / "log" / "gateway-access.json" for zone in deployment.zones
+    ]
+    for path in logs:
+        with path.open("a") as file:
+            file.writelines(line for _ in range(LIMIT_BYTES // len(line) + 1))
+    with people(deployment) as seen:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and any(p.stat().st_size > LIMIT_BYTES for p in logs):
+            time.sleep(0.1)
+        time.sleep(1)
+    assert set(seen) == {"200"}, seen
+    assert all(path.with_name(f"{path.name}.1").exists() for path in logs)
+    until = time.monotonic() + 20
+    while time.monotonic() < until and counted(deployment) - before < seen["200"]:
+        time.sleep(0.5)
+    assert counted(deployment) - before == seen["200"]
+
+
 def scaled(tuning: Tuning, replicas: int) -> Tuning:
     services = tuple(
         replace(one, replicas=replicas, autoscaling=None) if one.service == "core-app" else one
@@ -184,22 +246,18 @@ def scaled(tuning: Tuning, replicas: int) -> Tuning:
 
 def test_scaling_in_loses_no_request(target: LocalTarget, deployment: Deployment) -> None:
     target.tune(scaled(deployment.tuning, 3), ListProgress())
-    over, seen = threading.Event(), Counter[str]()
+    with people(deployment) as seen:
+        target.tune(scaled(deployment.tuning, 1), ListProgress())
+        time.sleep(4)  # longer than a replica takes to drain
+    target.tune(deployment.tuning, ListProgress())
+    assert set(seen) == {"200"}, seen
+    assert seen["200"] > 50
 
-    def people() -> None:
-        with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as http:
-            while not over.wait(0.02):
-                answer = http.post("/graphql", json={"query": "{ __typename }"})
-                seen[str(answer.status_code)] += 1
 
-    threads = [threading.Thread(target=people) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    target.tune(scaled(deployment.tuning, 1), ListProgress())
-    time.sleep(4)  # longer than a replica takes to drain
-    over.set()
-    for thread in threads:
-        thread.join()
+def test_new_limits_lose_no_request(target: LocalTarget, deployment: Deployment) -> None:
+    with people(deployment) as seen:
+        for zone_rps in (5000.0, 6000.0, 7000.0):
+            target.tune(replace(deployment.tuning, zone_rps=zone_rps), ListProgress())
     target.tune(deployment.tuning, ListProgress())
     assert set(seen) == {"200"}, seen
     assert seen["200"] > 50

@@ -32,3 +32,17 @@ def test_processes_are_found_by_where_they_run_and_ended(tmp_path: Path) -> None
         assert [p.pid for p in found] == [ours.pid]
         assert theirs.poll() is None
         theirs.kill()
+
+
+def test_the_newest_postgresql_is_taken_and_none_that_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "POSTGRESQL", tmp_path)
+    for version in ("9.6", "14", "15", "17", "common"):
+        program = tmp_path / version / "bin" / "only-here"
+        program.parent.mkdir(parents=True)
+        program.touch(mode=0o755)
+    assert process.find("only-here", "") == str(tmp_path / "17" / "bin" / "only-here")
+    for version in ("15", "17"):
+        (tmp_path / version / "bin" / "only-here").unlink()
+    assert process.find("only-here", "") is None
