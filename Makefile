@@ -9,7 +9,7 @@ help: ## show what there is
 setup: ## install what is missing: servers from Debian, a virtual environment (twice does nothing)
 	@scripts/setup
 
-demo: setup ## deploy the bundled system on this machine, look at it, take it down
+demo: setup ## the whole loop on this machine, to a report; takes the system down afterwards
 	@scripts/demo $(DEMO)
 
 lint: setup ## style, types and the rooms' contracts
@@ -21,8 +21,11 @@ lint: setup ## style, types and the rooms' contracts
 test: lint ## all tests (those of the bundled system start its real servers on loopback)
 	@$(BIN)/pytest
 
+bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
+	@$(BIN)/python -m tests.bench
+
 clean: ## take away what make and insurectl left in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo lint test clean
+.PHONY: help setup demo lint test bench clean

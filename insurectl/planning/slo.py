@@ -1,10 +1,44 @@
 """Thresholds -> met or missed -> how the run is judged."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import assert_never
 
 from insurectl.planning.histogram import percentile
 from insurectl.records import Metric, Outcome, RequestStats, Threshold, ThresholdResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Above these the generator or its machine was measured, not the system. All are shares;
+    ``generator_cpu`` of one core, the others of the whole."""
+
+    generator_cpu: float = 0.9
+    shortfall: float = 0.01
+    host_cpu: float = 0.9
+
+
+def saturation(
+    *, generator_cpu: float, shortfall: float, host_cpu: float, limits: Limits
+) -> tuple[str, ...]:
+    """Why a measurement is invalid, in plain words; empty: it is not."""
+    reasons = []
+    if generator_cpu > limits.generator_cpu:
+        reasons.append(
+            f"the load generator was saturated: it used {generator_cpu:.0%} of a core "
+            f"(limit {limits.generator_cpu:.0%}); give it more --processes, or less load"
+        )
+    if shortfall > limits.shortfall:
+        reasons.append(
+            f"{shortfall:.1%} of the arrivals that were due did not begin in time "
+            f"(limit {limits.shortfall:.1%}): less load was played than asked for"
+        )
+    if host_cpu > limits.host_cpu:
+        reasons.append(
+            f"this machine was saturated: {host_cpu:.0%} of its CPU was in use "
+            f"(limit {limits.host_cpu:.0%}), so latencies are those of the machine"
+        )
+    return tuple(reasons)
 
 
 def measure(

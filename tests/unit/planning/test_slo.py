@@ -3,7 +3,7 @@
 import pytest
 
 from insurectl.planning.histogram import record
-from insurectl.planning.slo import judge, outcome
+from insurectl.planning.slo import Limits, judge, outcome, saturation
 from insurectl.records import Outcome, RequestStats, Threshold, ThresholdResult
 
 STATS = RequestStats(
@@ -65,3 +65,24 @@ def test_an_outcome_says_the_most_that_it_can(
     met: bool, invalid: tuple[str, ...], aborted: bool, expected: Outcome
 ) -> None:
     assert outcome([result(met=met)], invalid, aborted) is expected
+
+
+@pytest.mark.parametrize(
+    ("generator_cpu", "shortfall", "host_cpu", "reasons"),
+    [
+        pytest.param(0.9, 0.01, 0.9, [], id="at the limits"),
+        pytest.param(0.95, 0.0, 0.5, ["load generator was saturated"], id="the generator"),
+        pytest.param(0.5, 0.02, 0.5, ["did not begin in time"], id="too little was played"),
+        pytest.param(0.5, 0.0, 0.95, ["this machine was saturated"], id="the machine"),
+        pytest.param(1.0, 1.0, 1.0, ["generator", "in time", "machine"], id="all"),
+    ],
+)
+def test_what_was_saturated_is_said(
+    generator_cpu: float, shortfall: float, host_cpu: float, reasons: list[str]
+) -> None:
+    found = saturation(
+        generator_cpu=generator_cpu, shortfall=shortfall, host_cpu=host_cpu, limits=Limits()
+    )
+    assert len(found) == len(reasons)
+    for text, reason in zip(found, reasons, strict=True):
+        assert reason in text
