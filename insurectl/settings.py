@@ -1,8 +1,11 @@
 """What a user may change: defaults < ``insurectl.yaml`` < ``INSURECTL_*`` < flags.
 
-Each value remembers where it came from, so that ``config show --origin`` can say it.
+Each value remembers where it came from, so that ``config show --origin`` can say it. A setting
+that there is not is an error in every layer, since a typo that is passed over would quietly give
+another result than was asked for.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,12 +18,15 @@ from insurectl.errors import BadFile, BadInput
 
 FILE = Path("insurectl.yaml")
 PREFIX = "INSURECTL_"
-LISTS = ("allow_host",)  # in a variable or a flag: separated by commas
+LISTS = ("allow_host",)  # as one text: separated by commas
+MAX_SEED = 2**53  # above it not every whole number has a float, in which form YAML has some
 
 
 def _state(env: Mapping[str, str]) -> Path:
-    base = env.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "insurectl"
+    base = Path(env.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():  # the XDG specification says to ignore it then
+        base = Path(env.get("HOME") or "~") / ".local" / "state"
+    return base / "insurectl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +38,12 @@ class Settings:
     target: str = "local"
     state: Path = Path()
     reports: Path = Path("reports")
-    scrape_interval_s: Annotated[float, Field(ge=0.5, le=60)] = 2.0
+    scrape_interval_s: Annotated[float, Field(ge=0.5, le=60, allow_inf_nan=False)] = 2.0
     port_base: Annotated[int, Field(ge=1024, le=65000)] = 18000
     slot: Annotated[int, Field(ge=0, le=255)] | None = None
     load_processes: Annotated[int, Field(ge=1, le=64)] = 1
-    clients: Annotated[int, Field(ge=1)] = 5000
-    seed: int = 7
+    clients: Annotated[int, Field(ge=1, le=10_000_000)] = 5000
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 7
     allow_host: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -48,9 +54,10 @@ NAMES = tuple(one.name for one in fields(Settings) if one.name != "origins")
 def load(flags: Mapping[str, object], env: Mapping[str, str], file: Path | None = None) -> Settings:
     """Layer the sources; a flag that is None was not given. BadFile or BadInput says which
     source has the bad value."""
-    values: dict[str, Any] = {"state": _state(env)}
+    values: dict[str, Any] = {}
     origins = dict.fromkeys(NAMES, "default")
-    for source in (_from_file(file), _from_env(env), _from_flags(flags)):
+    default: _Source = {"state": (_state(env), "default", _Refusal("state"))}
+    for source in (default, _from_file(file), _from_env(env), _from_flags(flags)):
         for name, (raw, origin, refuse) in source.items():
             values[name] = _checked(name, raw, refuse)
             origins[name] = origin
@@ -76,49 +83,96 @@ _Source = dict[str, tuple[Any, str, _Refusal]]
 
 def _checked(name: str, raw: Any, refusal: _Refusal) -> Any:
     kind = get_type_hints(Settings, include_extras=True)[name]
+    if name in LISTS and isinstance(raw, str):
+        raw = [part.strip() for part in raw.split(",") if part.strip()]
+    if isinstance(raw, bool):  # to pydantic `yes` is the number 1
+        raise refusal.error(f"{raw} can't be used: no setting is just on or off")
     try:
-        return TypeAdapter[Any](kind).validate_python(raw)
+        value = TypeAdapter[Any](kind).validate_python(raw)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise refusal.error(f"{raw!r} can't be used: {reason}") from None
+        raise refusal.error(f"{_shown(raw)} can't be used: {reason}") from None
+    return _folder(value, raw, refusal) if kind is Path else value
+
+
+def _folder(path: Path, raw: object, refusal: _Refusal) -> Path:
+    """A shell writes out ``~`` at the begin of a word only; in a file nobody does."""
+    if not str(raw).strip() or "\0" in str(raw):
+        raise refusal.error(f"{raw!r} is no folder")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise refusal.error(f"{_shown(raw)} can't be used: {error}") from None
+
+
+def _shown(raw: object) -> str:
+    text = repr(raw)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _from_file(file: Path | None) -> _Source:
     path = file or FILE
-    if not path.exists():
-        if file is not None:
-            raise BadInput(f"there is no file {file}")
+    node = _read(path, asked=file is not None)
+    if node is None or node.tag.endswith(":null"):
         return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise BadFile(path, "it has to be settings with their values, such as `name: default`")
+    found: _Source = {}
+    for key_node, value_node in node.value:
+        key, line = key_node.value, key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise BadFile(path, "the name of a setting has to be a text", line=line)
+        if key not in NAMES:
+            raise BadFile(path, _unknown(_shown(key), key, NAMES), line=line)
+        if key in found:
+            raise BadFile(path, f"{key}: it is there twice", line=line)
+        found[key] = (_value(path, value_node, line), f"{path}:{line}", _Refusal(key, path, line))
+    return found
+
+
+def _read(path: Path, *, asked: bool) -> yaml.Node | None:
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        text = path.read_bytes().decode("utf-8-sig")
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        if asked:
+            raise BadInput(f"there is no file {path}") from None
+        return None
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise BadFile(path, f"it is no YAML: {error.problem}", line=line) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadFile(path, "it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise BadFile(path, f"it is no YAML: {error}") from None
-    if node is None:
-        return {}
-    if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
-        raise BadFile(path, "it has to be settings with their values, such as `name: default`")
-    found: _Source = {}
-    for key_node, _ in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key not in NAMES:
-            raise BadFile(path, f"no setting {key!r}; there are {', '.join(NAMES)}", line=line)
-        found[key] = (content[key], f"{path}:{line}", _Refusal(key, path, line))
-    return found
+
+
+def _value(path: Path, node: yaml.Node, line: int) -> Any:
+    """Text, numbers, and lists of them: nothing else is a setting, and no tag makes an object."""
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    if not all(isinstance(part, yaml.ScalarNode) for part in parts):
+        raise BadFile(path, "wanted is one value, or a list of values", line=line)
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # such as the date 2030-13-01
+        told = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+        raise BadFile(path, f"the value can't be read: {told}", line=line) from None
+    finally:
+        loader.dispose()
 
 
 def _from_env(env: Mapping[str, str]) -> _Source:
-    found: _Source = {}
-    for name in NAMES:
-        variable = PREFIX + name.upper()
-        if env.get(variable):
-            raw = _split(env[variable]) if name in LISTS else env[variable]
-            found[name] = (raw, variable, _Refusal(variable))
-    return found
+    known = {PREFIX + name.upper(): name for name in NAMES}
+    given = {key: value for key, value in env.items() if key.startswith(PREFIX) and value}
+    for variable in given:
+        if variable not in known:
+            raise BadInput(f"{variable} is set, but {_unknown(variable, variable, tuple(known))}")
+    return {
+        known[variable]: (value, variable, _Refusal(variable)) for variable, value in given.items()
+    }
 
 
 def _from_flags(flags: Mapping[str, object]) -> _Source:
@@ -129,5 +183,7 @@ def _from_flags(flags: Mapping[str, object]) -> _Source:
     }
 
 
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _unknown(what: str, word: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    guess = f"did you mean {near[0]}? There are: " if near else "there are: "
+    return f"there is no setting {what}; {guess}{', '.join(known)}"

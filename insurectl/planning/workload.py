@@ -8,6 +8,10 @@ from typing import Literal
 from insurectl.records import Scenario, Stage, TraceWindow
 
 Part = Literal["tune", "verify"]
+# every load is bounded; whoever needs more plays it in parts
+MAX_RPS = 1_000_000
+MAX_USERS = 100_000
+MAX_ARRIVALS = 10_000_000  # each load process keeps a list of them
 
 
 def scenario_rates(scenario: Scenario, *, part: Part, scale: float = 1.0) -> tuple[float, ...]:
