@@ -70,6 +70,12 @@ class TargetNotReady(InsurectlError):
     exit_code = ExitCode.NOT_READY
 
 
+class NothingMeasured(InsurectlError):
+    """Every measurement that was needed is invalid, so there is nothing to go on with."""
+
+    exit_code = ExitCode.INVALID
+
+
 class Interrupted(InsurectlError):
     """The user ended it; what was started is stopped and the run is kept."""
 

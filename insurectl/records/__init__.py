@@ -16,8 +16,23 @@ times are seconds since the epoch (UTC). Zones are named ``a``, ``b``; services 
     FailoverResult  a zone taken away under load, and what it cost
 """
 
-from insurectl.records.advice import Candidate, Change, Comparison, Effect, Recommendation, Verdict
-from insurectl.records.capacity import Calibration, CalibrationStep, CapacityModel, CurvePoint
+from insurectl.records.advice import (
+    Candidate,
+    Change,
+    Comparison,
+    Effect,
+    Recommendation,
+    Simulation,
+    Verdict,
+)
+from insurectl.records.capacity import (
+    Calibration,
+    CalibrationStep,
+    CapacityModel,
+    CurvePoint,
+    Queue,
+    QueueModel,
+)
 from insurectl.records.failover import FailoverResult
 from insurectl.records.load import LoadResult, LoadSecond, RequestStats, ThresholdResult
 from insurectl.records.outcome import Estimate, Outcome
@@ -69,6 +84,8 @@ __all__ = [
     "Outcome",
     "PlannedFault",
     "ProcessStatus",
+    "Queue",
+    "QueueModel",
     "Recommendation",
     "RequestStats",
     "RunInfo",
@@ -78,6 +95,7 @@ __all__ = [
     "Scenario",
     "Series",
     "ServiceTuning",
+    "Simulation",
     "Stage",
     "SystemStatus",
     "Threshold",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from insurectl.records.load import ThresholdResult
 from insurectl.records.outcome import Estimate, Outcome
+from insurectl.records.timeline import Decision
 from insurectl.records.tuning import Tuning
 
 
@@ -20,6 +21,28 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """The autoscaler on traffic, played against a capacity model: simulated, not measured.
+    ``replicas``: at the end of each second, all zones together; ``miss_ratio``: as in Effect."""
+
+    schema: str = "insurectl/simulation/v1"
+    service: str
+    zones: int
+    lasted_s: int
+    requests: int
+    failed: int
+    slo_ms: float
+    quantile_ms: float | None
+    miss_ratio: float
+    replicas_mean: float
+    replicas_max: int
+    replica_seconds: float
+    replicas: tuple[int, ...]
+    decisions: tuple[Decision, ...]
+    notes: tuple[str, ...] = ("simulated from a capacity model; nothing was measured",)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One point of the search: its settings and what the simulator says of them."""
 
@@ -28,6 +51,7 @@ class Candidate:
     min_replicas: int
     max_replicas: int
     scale_down_window_s: int
+    memory_request_mib: float
     replica_seconds: float
     miss_ratio: float
     on_front: bool = False

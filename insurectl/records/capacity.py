@@ -8,7 +8,8 @@ from insurectl.records.outcome import Estimate, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationStep:
-    """One small load run at one rate against one replica."""
+    """One small load run at one rate against one replica. ``server_mean_ms``: mean time that the
+    service itself saw; the client's mean less it was spent on the way."""
 
     run_id: str
     phase: Literal["search", "around", "memory"]
@@ -20,6 +21,7 @@ class CalibrationStep:
     quantile_ms: float | None
     memory_mib: float | None
     host_cpu: float
+    server_mean_ms: float | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -52,9 +54,33 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Queue:
+    """One replica as a queue: ``servers`` requests at a time, in the order they came, each for a
+    gamma-distributed time; ``overhead_ms`` is spent on the way, whatever the load."""
+
+    servers: int
+    service_ms: float
+    service_cv: float
+    overhead_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueModel:
+    """The queue that explains the measured latencies best. ``misfit``: what it leaves
+    unexplained, root mean square in standard errors (1: nothing but chance); ``draws``: other
+    queues that the measurements allow, for the intervals of what is foreseen."""
+
+    best: Queue
+    misfit: float
+    draws: tuple[Queue, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CapacityModel:
     """What one replica takes. ``lower_bound``: the knee was not reached, so
-    ``rps_per_replica`` is only what was shown to work."""
+    ``rps_per_replica`` is only what was shown to work. ``host_cpu_idle`` and
+    ``host_cpu_s_per_request`` are shares of the whole machine's CPU; an arrival of the scenario
+    makes ``requests_per_arrival`` requests."""
 
     schema: str = "insurectl/capacity/v1"
     run_id: str
@@ -66,7 +92,10 @@ class CapacityModel:
     memory_floor_mib: Estimate
     memory_per_rps_mib: Estimate
     startup_s: Estimate
+    host_cpu_idle: Estimate
     host_cpu_s_per_request: Estimate
+    requests_per_arrival: float
+    queue: QueueModel
     curve: tuple[CurvePoint, ...]
     evidence: tuple[str, ...]
     notes: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from insurectl.records.timeline import Timeline
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """The head of a run's folder. ``kind``: the command that made it."""
+    """The head of a run's folder. ``kind``: the command that made it; ``error``: why it failed."""
 
     schema: str = "insurectl/run/v1"
     run_id: str
@@ -28,6 +28,7 @@ class RunInfo:
     ended_s: float | None = None
     outcome: Outcome | None = None
     version: str = ""
+    error: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
