@@ -22,18 +22,29 @@ from insurectl.records import (
     Outcome,
     Recommendation,
     RunRecords,
+    Simulation,
     SystemStatus,
     ThresholdResult,
     Timeline,
     Verdict,
 )
+from insurectl.render.headline import headline
 from insurectl.render.json import plain
+from insurectl.render.story import Tone
 
 STYLES = {
     Outcome.PASS: "bold green",
     Outcome.FAIL: "bold red",
     Outcome.INVALID: "bold yellow",
     Outcome.INTERRUPTED: "bold yellow",
+}
+
+TONES: dict[Tone, str] = {
+    "good": "bold green",
+    "bad": "bold red",
+    "warn": "bold yellow",
+    "plain": "bold",
+    "code": "bold",
 }
 
 
@@ -170,6 +181,7 @@ def _(record: CapacityModel) -> RenderableType:
             ("memory when idle", record.memory_floor_mib),
             ("memory a request/s", record.memory_per_rps_mib),
             ("start-up", record.startup_s),
+            ("host CPU without load", record.host_cpu_idle),
             ("host CPU a request", record.host_cpu_s_per_request),
         )
     ]
@@ -225,6 +237,32 @@ def _(record: Verdict) -> RenderableType:
 
 
 @text.register
+def _(record: Simulation) -> RenderableType:
+    head = (
+        f"simulated: {record.lasted_s} s of traffic on {record.service} in {record.zones} zones, "
+        f"{record.miss_ratio:.2%} of the requests beyond {record.slo_ms:g} ms"
+    )
+    rows = [
+        ("requests", str(record.requests)),
+        ("of them refused", str(record.failed)),
+        ("latency at the SLO's quantile", f"{_number(record.quantile_ms, '.0f')} ms"),
+        ("replicas, mean", f"{record.replicas_mean:.2f}"),
+        ("replicas, most", str(record.replicas_max)),
+        ("replica-seconds", f"{record.replica_seconds:.0f}"),
+    ]
+    decisions = [
+        (f"{one.at_s:.0f} s", one.zone, f"{one.before} -> {one.after}", one.reason)
+        for one in record.decisions
+    ]
+    return Group(
+        Text(head, style="bold"),
+        _table(("what", "simulated"), rows),
+        *_maybe(("at", "zone", "replicas", "reason"), decisions),
+        *_notes(record),
+    )
+
+
+@text.register
 def _(record: FailoverResult) -> RenderableType:
     rows = [
         ("zone, fault", f"{record.fault.zone}, {record.fault.kind}"),
@@ -254,7 +292,9 @@ def _(record: RunRecords) -> RenderableType:
     parts = (record.model, record.recommendation, record.failover)
     shown = [text(part) for part in parts if part is not None]
     last = record.verdict or record.load
-    return Group(*shown, *([text(last)] if last is not None else []))
+    head = headline(record)
+    verdict = Text(head.sentence, style=TONES[head.tone])
+    return Group(*shown, *([text(last)] if last is not None else []), Text(), verdict)
 
 
 PICKS: tuple[Callable[[Sequence[float]], float], ...] = (
@@ -303,8 +343,9 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table
 
 
-def _notes(record: Deployment | SystemStatus | Calibration | CapacityModel | FailoverResult
-           ) -> list[RenderableType]:  # fmt: skip
+def _notes(
+    record: Deployment | SystemStatus | Calibration | CapacityModel | Simulation | FailoverResult,
+) -> list[RenderableType]:
     return [Text(f"note: {note}") for note in record.notes]
 
 

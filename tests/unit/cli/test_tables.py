@@ -13,10 +13,13 @@ from insurectl.records import (
     Fault,
     Outcome,
     Series,
+    Simulation,
     Timeline,
     Verdict,
 )
+from insurectl.render.headline import headline
 from tests.fakes import FakeTarget, ListProgress, tuning
+from tests.unit.render import samples
 
 TARGET = FakeTarget()
 UP = TARGET.deploy(DeployPlan(name="peak"), ListProgress())
@@ -73,6 +76,34 @@ PREDICTED = Estimate(value=4.0, low=3.0, high=5.0, unit="1", evidence="simulated
             ["1.25 s", "98 of 100", "failed: timeout", "1.00%"],
             id="FailoverResult",
         ),
+        pytest.param(
+            samples.load(),
+            ["PASS", "sent", "create_application", "latency_p95_ms", "<= 600"],
+            id="LoadResult",
+        ),
+        pytest.param(
+            samples.CALIBRATION, ["SLO p95 ms <= 600", "around", "invalid"], id="Calibration"
+        ),
+        pytest.param(
+            samples.MODEL,
+            ["21.4 (19.8 to 22.9) requests/s", "host CPU without"],
+            id="CapacityModel",
+        ),
+        pytest.param(
+            samples.RECOMMENDATION,
+            ["1240 settings searched", "- Two replicas a zone", "warning: The interval"],
+            id="Recommendation",
+        ),
+        pytest.param(
+            Simulation(
+                service="core-app", zones=2, lasted_s=95, requests=1200, failed=3, slo_ms=800.0,
+                quantile_ms=412.0, miss_ratio=0.0125, replicas_mean=3.5, replicas_max=6,
+                replica_seconds=332.5, replicas=(2, 6), decisions=(DECISION,),
+            ),
+            ["simulated: 95 s of traffic on core-app", "1.25% of the requests beyond 800 ms",
+             "412 ms", "3.50", "1 -> 3", "memory", "nothing was measured"],
+            id="Simulation",
+        ),
         pytest.param(FAULT, ["zone a: kill since 00:01:40"], id="Fault"),
         pytest.param(DeployPlan(name="peak"), ["clients", "5000"], id="what has none of its own"),
     ],
@@ -83,3 +114,11 @@ def test_a_table_shows_what_matters(
     Console().show(record)
     said = capsys.readouterr().out
     assert [text for text in shown if text not in said] == []
+
+
+@pytest.mark.parametrize("kind", samples.SUBSETS)
+def test_a_run_ends_with_its_verdict(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    records = samples.SUBSETS[kind]
+    Console().show(records)
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith(headline(records).sentence)
