@@ -201,11 +201,15 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Everything a stage may touch; made in wiring.py."""
+    """Everything a stage may touch; made in wiring.py. ``settings``: as they are kept with runs."""
 
     target: Target
+    engine: LoadEngine
     metrics: MetricsSource
     runs: RunStore
     probe: Probe
+    renderer: Renderer
     clock: Clock
     progress: Progress
+    settings: Mapping[str, str]
+    scrape_interval_s: float

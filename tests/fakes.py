@@ -1,12 +1,17 @@
 """Stand-ins for what the ports ask of the world, written by hand."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from insurectl.errors import TargetNotReady
-from insurectl.ports import DeployPlan, LoadJob, Progress
+from insurectl.planning.histogram import percentile, record
+from insurectl.planning.slo import judge, outcome
+from insurectl.planning.workload import arrivals
+from insurectl.ports import DeployPlan, LoadJob, ProbeLog, Progress
 from insurectl.records import (
     Cost,
     Decision,
@@ -17,8 +22,11 @@ from insurectl.records import (
     Outcome,
     ProcessStatus,
     RequestStats,
+    RunRecords,
+    Scenario,
     Series,
     ServiceTuning,
+    Stage,
     SystemStatus,
     Tuning,
     Zone,
@@ -40,23 +48,36 @@ class FakeClock:
 
 @dataclass
 class ListProgress:
-    """Keeps what was said: ``(kind, text)``."""
+    """Keeps what was said: ``(kind, text)``. The first text that has ``raise_at`` in it is where
+    the user presses Ctrl-C, or where ``error`` happens."""
 
     said: list[tuple[str, str]] = field(default_factory=list)
+    raise_at: str | None = None
+    error: BaseException = field(default_factory=KeyboardInterrupt)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        self.said.append(("step", text))
+        self._heard("step", text)
         yield
 
     def say(self, text: str) -> None:
-        self.said.append(("say", text))
+        self._heard("say", text)
 
     def live(self, text: str) -> None:
-        self.said.append(("live", text))
+        self._heard("live", text)
 
     def warn(self, text: str) -> None:
-        self.said.append(("warn", text))
+        self._heard("warn", text)
+
+    def of(self, kind: str) -> list[str]:
+        """What was said in one way."""
+        return [text for one, text in self.said if one == kind]
+
+    def _heard(self, kind: str, text: str) -> None:
+        self.said.append((kind, text))
+        if self.raise_at is not None and self.raise_at in text:
+            self.raise_at = None
+            raise self.error
 
 
 def tuning(replicas: int = 1) -> Tuning:
@@ -64,7 +85,7 @@ def tuning(replicas: int = 1) -> Tuning:
     return Tuning(
         services=tuple(
             ServiceTuning(
-                service=service, replicas=replicas, memory_request_mib=192, memory_limit_mib=320
+                service=service, replicas=replicas, memory_request_mib=192.0, memory_limit_mib=320.0
             )
             for service in ("core-app", "client-info")
         )
@@ -73,17 +94,23 @@ def tuning(replicas: int = 1) -> Tuning:
 
 @dataclass
 class FakeTarget:
-    """A system that is up at once, in memory."""
+    """A system that is up at once, in memory. ``ill``: processes (``core-app-0``) that are not
+    well, in whatever zone; ``tuned``: every tuning that was put in force."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     up: Deployment | None = None
     journal: list[Fault] = field(default_factory=list)
+    ill: dict[str, Literal["starting", "unhealthy", "gone"]] = field(default_factory=dict)
+    tuned: list[Tuning] = field(default_factory=list)
 
     def deploy(self, plan: DeployPlan, progress: Progress) -> Deployment:
         zones = tuple(
             Zone(name=name, gateway_url=f"http://gateway.{name}", prometheus_url=f"http://p.{name}")
             for name in plan.zones
         )
+        before, known = self.up, {"core-app": Cost(worker_ms=120)}
+        as_it_is = before.costs if before else known
+        self.ill.clear()
         self.up = Deployment(
             name=plan.name,
             target="fake",
@@ -91,10 +118,11 @@ class FakeTarget:
             took_s=0.0,
             edge_url="http://127.0.0.1:1",
             zones=zones,
-            costs=plan.costs or {"core-app": Cost(worker_ms=120)},
-            tuning=plan.tuning or tuning(),
+            costs=as_it_is if plan.costs is None else {**known, **plan.costs},
+            tuning=plan.tuning or (before.tuning if before else tuning()),
             clients=plan.clients,
             partner_keys_file="",
+            slots={"core-app": 12, "client-info": 12},
         )
         return self.up
 
@@ -110,7 +138,9 @@ class FakeTarget:
             ProcessStatus(
                 zone=zone.name,
                 name=f"{one.service}-{number}",
-                state="gone" if zone.name in away else "healthy",
+                state="gone"
+                if zone.name in away
+                else self.ill.get(f"{one.service}-{number}", "healthy"),
                 memory_mib=64.0,
             )
             for zone in up.zones
@@ -121,7 +151,7 @@ class FakeTarget:
             name=up.name,
             target="fake",
             at_s=self.clock.now(),
-            healthy=not away,
+            healthy=not away and not self.ill,
             edge_url=up.edge_url,
             processes=processes,
         )
@@ -131,6 +161,7 @@ class FakeTarget:
 
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         self.up = replace(self.deployment(), tuning=tuning)
+        self.tuned.append(tuning)
         return self.up
 
     def inject(self, fault: str, zone: str, progress: Progress) -> Fault:
@@ -156,55 +187,125 @@ class FakeTarget:
         self.up = None
 
 
+Answers = Callable[[LoadJob, Sequence[float]], Sequence[float]]
+
+
+def constant(latency_ms: float) -> Answers:
+    """Each arrival is answered after the same time."""
+    return lambda job, due: [latency_ms] * len(due)
+
+
 @dataclass
 class FakeLoadEngine:
-    """Answers every arrival at once. ``latency_ms`` and ``outcome`` may depend on the job."""
+    """Begins every arrival when it is due (a user's round takes a second). ``latencies_ms`` says
+    how long each takes; with an ``outcome`` nothing is judged."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    outcome: Callable[[LoadJob], Outcome] = lambda job: Outcome.PASS
-    latency_ms: Callable[[LoadJob], float] = lambda job: 100.0
+    outcome: Callable[[LoadJob], Outcome] | None = None
+    latencies_ms: Answers = field(default_factory=lambda: constant(100.0))
     jobs: list[LoadJob] = field(default_factory=list)
+    results: list[LoadResult] = field(default_factory=list)
 
     def play(self, job: LoadJob, on_second: Callable[[LoadSecond], None]) -> LoadResult:
         self.jobs.append(job)
-        began_s, count = self.clock.now(), round(sum(job.rates))
-        self.clock.sleep(len(job.rates))
-        latency = self.latency_ms(job)
-        total = RequestStats(
-            name="total",
-            count=count,
-            failed=0,
-            p50_ms=latency,
-            p90_ms=latency,
-            p95_ms=latency,
-            p99_ms=latency,
-            max_ms=latency,
-            status_counts={"200": count},
-            histogram={},
-        )
+        began_s, seconds = self.clock.now(), list[LoadSecond]()
+        due = _due(job)
+        ends = [(at, latency) for at, latency in zip(due, self.latencies_ms(job, due), strict=True)]
+        lasts_s = max([len(job.rates), *(math.ceil(at + took / 1000) for at, took in ends)])
+        interrupted = False
+        try:
+            for number in range(lasts_s):  # to the last answer
+                seconds.append(_second(began_s, number, ends))
+                self.clock.sleep(1)
+                on_second(seconds[-1])
+        except KeyboardInterrupt:
+            interrupted = True
+        self.results.append(self._result(job, began_s, seconds, ends, interrupted))
+        return self.results[-1]
+
+    def _result(
+        self,
+        job: LoadJob,
+        began_s: float,
+        seconds: list[LoadSecond],
+        ends: Sequence[tuple[float, float]],
+        interrupted: bool,
+    ) -> LoadResult:
+        scenario, played_s = job.scenario, float(len(seconds))
+        counted = [
+            took
+            for at, took in ends
+            if scenario.warmup_s <= at and math.floor(at + took / 1000) < played_s
+        ]
+        total = _stats(counted)
+        stats = {"total": total, "look": replace(total, name="look")}
+        lasted_s = min(played_s, len(job.rates)) - scenario.warmup_s
+        thresholds = judge(scenario.thresholds, stats, lasted_s=lasted_s, shortfall=0.0)
+        judged = Outcome.INTERRUPTED if interrupted else outcome(thresholds, (), aborted=False)
+        reasons = [f"interrupted after {played_s:.0f} of {len(job.rates)} s"] if interrupted else []
+        reasons += [f"{one.metric} was missed" for one in thresholds if not one.met]
         return LoadResult(
             run_id=job.run_id,
-            scenario=job.scenario.name,
+            scenario=scenario.name,
             seed=job.seed,
-            model=job.scenario.model,
+            model=scenario.model,
             base_url=job.base_url,
             started_s=began_s,
             ended_s=self.clock.now(),
-            warmup_s=job.scenario.warmup_s,
-            outcome=self.outcome(job),
-            reasons=(),
+            warmup_s=scenario.warmup_s,
+            outcome=judged if self.outcome is None else self.outcome(job),
+            reasons=tuple(reasons),
             scale=job.scale,
-            scheduled=count,
-            sent=count,
+            scheduled=sum(second.scheduled for second in seconds),
+            sent=sum(second.sent for second in seconds),
             shortfall=0.0,
             late_p99_ms=0.0,
             generator_cpu=0.1,
-            host_cpu=0.2,
+            host_cpu=0.1 + 0.001 * sum(job.rates) / len(job.rates),
             total=total,
-            requests=(total,),
-            seconds=(),
+            requests=(stats["look"],),
+            seconds=tuple(seconds),
+            thresholds=thresholds,
             offered_rps=tuple(job.rates),
         )
+
+
+def _due(job: LoadJob) -> list[float]:
+    if job.scenario.model == "open":
+        return arrivals(job.rates, job.seed, job.scenario.arrivals)
+    return [float(at) for at, users in enumerate(job.rates) for _ in range(round(users))]
+
+
+def _second(began_s: float, number: int, ends: Sequence[tuple[float, float]]) -> LoadSecond:
+    sent = sum(number <= at < number + 1 for at, _ in ends)
+    ended = [took for at, took in ends if number <= at + took / 1000 < number + 1]
+    told = _stats(ended)
+    return LoadSecond(
+        at_s=began_s + number,
+        scheduled=sent,
+        sent=sent,
+        ok=len(ended),
+        failed=0,
+        p50_ms=told.p50_ms,
+        p95_ms=told.p95_ms,
+        p99_ms=told.p99_ms,
+    )
+
+
+def _stats(latencies_ms: Sequence[float]) -> RequestStats:
+    histogram, count = record(latencies_ms), len(latencies_ms)
+    return RequestStats(
+        name="total",
+        count=count,
+        failed=0,
+        p50_ms=percentile(histogram, 0.5),
+        p90_ms=percentile(histogram, 0.9),
+        p95_ms=percentile(histogram, 0.95),
+        p99_ms=percentile(histogram, 0.99),
+        max_ms=max(latencies_ms, default=None),
+        status_counts={"200": count} if count else {},
+        histogram=histogram,
+    )
 
 
 @dataclass
@@ -226,6 +327,69 @@ class FakeMetrics:
     def warnings(self) -> tuple[str, ...]:
         warned, self.warned = self.warned, ()
         return warned
+
+
+@dataclass
+class FakeProbe:
+    """Writes twice a second; none is acknowledged in the ``gap_s`` after ``fault_s``."""
+
+    clock: FakeClock
+    journal: list[Fault]
+    gap_s: float = 1.0
+    lost: int = 0
+    began_s: float = 0.0
+    finished: bool = False
+
+    def start(self, base_url: str, log: Path) -> None:
+        self.began_s = self.clock.now()
+
+    def finish(self) -> ProbeLog:
+        self.finished = True
+        fault_s = min((fault.began_s for fault in self.journal), default=math.inf)
+        count = round(2 * (self.clock.now() - self.began_s))
+        times = [self.began_s + number / 2 for number in range(count)]
+        gone = [fault_s <= at_s < fault_s + self.gap_s for at_s in times]
+        writes = tuple(
+            (at_s, not away, "timeout" if away else "")
+            for at_s, away in zip(times, gone, strict=True)
+        )
+        return ProbeLog(writes=writes, lost=self.lost, doubled=0)
+
+
+@dataclass
+class FakeRenderer:
+    """Draws the head of a run, and nothing more."""
+
+    drawn: list[RunRecords] = field(default_factory=list)
+
+    def files(self, records: RunRecords) -> Mapping[str, str]:
+        self.drawn.append(records)
+        return {"report.html": f"{records.info.status} {records.info.outcome}"}
+
+
+def scenario(**changes: Any) -> Scenario:
+    """Twenty seconds of even arrivals, to change in places."""
+    one = Scenario(
+        name="small",
+        title="A small one",
+        path="small.yaml",
+        journey_file="small.py",
+        plan="play",
+        model="open",
+        arrivals="even",
+        seed=7,
+        warmup_s=2.0,
+        stages=(Stage(duration_s=20, start=10, end=10),),
+        trace=None,
+        thresholds=(),
+        aborts=(),
+        faults=(),
+        services=(),
+        costs={},
+        calibration=None,
+        data={},
+    )
+    return replace(one, **changes)
 
 
 def load_result(run_id: str = "run", **changes: Any) -> LoadResult:

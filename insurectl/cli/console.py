@@ -1,18 +1,21 @@
 """stdout is data, stderr is talk. rich is imported only when something is shown."""
 
+import dataclasses
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 Output = Literal["table", "json", "yaml"]
 OFF_TERMINAL_EVERY_S = 5.0
+UNBROKEN = 10_000  # columns
 
 
 @dataclass
@@ -27,30 +30,29 @@ class Console:
         from insurectl.render import json
 
         if self.output == "json":
-            sys.stdout.write(json.to_json(record) + "\n")
+            write(sys.stdout, json.to_json(_with_schema(record)) + "\n")
         elif self.output == "yaml":
-            sys.stdout.write(json.to_yaml(record))
+            write(sys.stdout, json.to_yaml(_with_schema(record)))
         else:
             from insurectl.render.text import text
 
-            _rich(stderr=False).print(text(record))
-        sys.stdout.flush()
+            rich = _rich()
+            with rich.capture() as drawn:  # rich itself would end the program with a closed pipe
+                rich.print(text(record))
+            write(sys.stdout, drawn.get())
 
-    def line(self, text: str) -> None:
-        """One line of data, as it is."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+    def line(self, text: str) -> bool:
+        """One line of data, as it is; False: nobody reads it."""
+        return write(sys.stdout, text + "\n")
 
     def say(self, text: str) -> None:
         """One line of talk."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            write(sys.stderr, text + "\n")
 
     def warn(self, text: str) -> None:
         """One line that asks for attention; not silenced."""
-        sys.stderr.write(f"warning: {text}\n")
-        sys.stderr.flush()
+        write(sys.stderr, f"warning: {text}\n")
 
 
 @dataclass
@@ -80,8 +82,7 @@ class ConsoleProgress:
             return
         if _animated():
             width = os.get_terminal_size(sys.stderr.fileno()).columns
-            sys.stderr.write(f"\r\x1b[K{text[: width - 1]}")
-            sys.stderr.flush()
+            write(sys.stderr, f"\r\x1b[K{text[: width - 1]}")
             self._live = True
         elif time.monotonic() - self._last_s >= OFF_TERMINAL_EVERY_S:
             self._last_s = time.monotonic()
@@ -94,18 +95,40 @@ class ConsoleProgress:
 
     def _wipe(self) -> None:
         if self._live:
-            sys.stderr.write("\r\x1b[K")
+            write(sys.stderr, "\r\x1b[K")
             self._live = False
+
+
+def write(stream: TextIO, text: str) -> bool:
+    """False: the reader went away (``| head``). What is said from then on goes nowhere, but the
+    command goes on to its end: its exit code still counts."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
+
+
+def _with_schema(record: object) -> object:
+    """A record that is only ever a part of others has no ``schema`` of its own."""
+    from insurectl.render import json
+
+    content = json.plain(record)
+    if dataclasses.is_dataclass(record) and isinstance(content, dict) and "schema" not in content:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(record).__name__).lower()
+        return {"schema": f"insurectl/{words}/v1", **content}
+    return content
 
 
 def _animated() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _rich(*, stderr: bool) -> "RichConsole":
+def _rich() -> "RichConsole":
     from rich.console import Console as RichConsole
 
     # off a terminal no line is broken: the reader is a file or another program
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 200
-    return RichConsole(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    width = None if sys.stdout.isatty() else UNBROKEN
+    return RichConsole(width=width, highlight=False, soft_wrap=False)

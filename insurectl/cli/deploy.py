@@ -11,9 +11,13 @@ from insurectl.errors import BadInput
 def deploy(
     session: Session,
     zones: Annotated[str, typer.Option(help="Zones, separated by commas.")] = "a,b",
-    clients: Annotated[int | None, typer.Option(min=1, help="Clients to seed.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the generated data.")] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds until it must serve.")] = 120.0,
+    clients: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="Clients to seed.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the generated data.")] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds until it must serve.")
+    ] = 120.0,
     dry_run: DryRunOption = False,
 ) -> None:
     """Bring the system up, or mend what is there; ends when every zone serves."""

@@ -17,4 +17,5 @@ def logs(
     """Show the last lines that a process, or all replicas of a service, wrote."""
     target = session.world().target
     for line in target.logs(process, zone=zone, lines=lines, follow=follow):
-        session.console.line(line)
+        if not session.console.line(line):
+            break

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from insurectl.cli.console import Console, ConsoleProgress, Output
-from insurectl.errors import BadInput, ExitCode
+from insurectl.errors import BadInput, ExitCode, Interrupted
 
 if TYPE_CHECKING:
-    from insurectl.ports import World
-    from insurectl.records import Outcome
+    from insurectl.ports import Progress, World
+    from insurectl.records import Outcome, Scenario
     from insurectl.settings import Settings
 
 ScenarioArgument = Annotated[str, typer.Argument(help="A scenario's file, or a bundled name.")]
@@ -30,7 +30,7 @@ RunArgument = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do not.")]
 ProcessesOption = Annotated[
-    int | None, typer.Option("--processes", min=1, help="Load generator processes.")
+    int | None, typer.Option("--processes", min=1, max=64, help="Load generator processes.")
 ]
 
 SHARED: dict[str, tuple[Any, Any]] = {
@@ -61,18 +61,27 @@ SHARED: dict[str, tuple[Any, Any]] = {
 SETTINGS = ("name", "target", "state", "reports")
 
 
+Connect = Callable[["Settings", "Progress"], "World"]
+
+
+def connect(settings: "Settings", progress: "Progress") -> "World":
+    """The adapters; imported now, not before."""
+    from insurectl import wiring
+
+    return wiring.connect(settings, progress)
+
+
 @dataclass
 class Session:
-    """One call of a command: its settings and its console."""
+    """One call of a command: its settings, its console, and how it gets at the world."""
 
     settings: "Settings"
     console: Console
+    connect: Connect
 
     def world(self) -> "World":
-        """The adapters; imported now, not before."""
-        from insurectl.wiring import connect
-
-        return connect(self.settings, ConsoleProgress(self.console))
+        """Everything that a stage may touch."""
+        return self.connect(self.settings, ConsoleProgress(self.console))
 
     def processes(self, asked: int | None) -> int:
         """Load generator processes: the flag, else the setting."""
@@ -84,8 +93,12 @@ class Session:
             return
         if not sys.stdin.isatty():
             raise BadInput(f"{question} Nobody can be asked here: add --yes")
-        if not typer.confirm(question, err=True):
-            raise typer.Exit(ExitCode.INTERRUPTED)
+        try:
+            if typer.confirm(question, err=True):
+                return
+        except typer.Abort:  # Ctrl-C, or the end of the input
+            self.console.say("")
+        raise Interrupted("nothing was changed")
 
     def finish(self, record: object, code: ExitCode = ExitCode.PASS) -> None:
         """Show it and end with its code."""
@@ -94,7 +107,7 @@ class Session:
             raise typer.Exit(code)
 
 
-def command(function: Callable[..., None]) -> Callable[..., None]:
+def command(function: Callable[..., None], connect: Connect = connect) -> Callable[..., None]:
     """Add the shared options to a command, and hand it the session made of them.
 
     The command takes ``session`` and its own arguments. Its own options may carry settings
@@ -116,7 +129,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(**given: Any) -> None:
         values = {name: given.pop(name) for name in SHARED}
-        function(_session(values), **given)
+        try:
+            function(_session(values, connect), **given)
+        except KeyboardInterrupt:  # typer would end without a word
+            raise Interrupted("interrupted") from None
 
     ordered = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
     run.__signature__ = inspect.Signature([*ordered, *shared])  # type: ignore[attr-defined]
@@ -124,12 +140,30 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _session(values: dict[str, Any]) -> Session:
+def _session(values: dict[str, Any], connect: Connect) -> Session:
     from insurectl import settings
 
     flags = {name: values[name] for name in SETTINGS}
     loaded = settings.load(flags, os.environ, values["config"])
-    return Session(loaded, Console(output=values["output"], quiet=values["quiet"]))
+    return Session(loaded, Console(output=values["output"], quiet=values["quiet"]), connect)
+
+
+def read_scenario(path_or_name: str) -> "Scenario":
+    """Parsed and checked; BadFile with the line, BadInput for an unknown one."""
+    from insurectl.adapters.scenario_file import load_scenario
+
+    return load_scenario(path_or_name)
+
+
+def scenario_of(world: "World", run_id: str, asked: str | None) -> "Scenario":
+    """The one that was asked for, else the one that the run kept, else the one of its name."""
+    from insurectl.records import Scenario
+
+    if asked is not None:
+        return read_scenario(asked)
+    if world.runs.has(run_id, Scenario):
+        return world.runs.read(run_id, Scenario)
+    return read_scenario(world.runs.info(run_id).scenario)
 
 
 def code_of(outcome: "Outcome | None", failed: ExitCode = ExitCode.THRESHOLDS_MISSED) -> ExitCode:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from insurectl.errors import TargetNotReady
 from insurectl.ports import DeployPlan, World
 from insurectl.records import Deployment, Scenario, ServiceTuning, Tuning
 
@@ -12,7 +13,8 @@ def deploy(world: World, plan: DeployPlan) -> Deployment:
 
 
 def settle(world: World, scenario: Scenario) -> Deployment:
-    """Put in force what the scenario asks of the system; does nothing when it already is."""
+    """Put in force what the scenario asks of the system; when it already is, only look whether
+    the system is well (to put something in force ends with that anyway)."""
     deployment = world.target.deployment()
     tuning = wanted_tuning(deployment.tuning, scenario)
     if {**deployment.costs, **scenario.costs} != dict(deployment.costs):
@@ -26,7 +28,25 @@ def settle(world: World, scenario: Scenario) -> Deployment:
         return world.target.deploy(plan, world.progress)
     if tuning != deployment.tuning:
         return world.target.tune(tuning, world.progress)
+    _look(world)
     return deployment
+
+
+def _look(world: World) -> None:
+    """TargetNotReady when something is down that no fault has taken away: what is measured then
+    is not the system that was deployed."""
+    now_s = world.clock.now()
+    away = {fault.zone for fault in world.target.faults(now_s, now_s) if fault.ended_s is None}
+    down = [
+        f"{one.name}{f' in zone {one.zone}' if one.zone else ''} is {one.state}"
+        for one in world.target.status().processes
+        if one.state not in ("healthy", "starting") and one.zone not in away
+    ]
+    if down:
+        more = f" (and {len(down) - 3} more)" if len(down) > 3 else ""
+        raise TargetNotReady(f"{'; '.join(down[:3])}{more}: `insurectl deploy` mends it")
+    for zone in sorted(away):
+        world.progress.warn(f"zone {zone} is away; `insurectl failback --zone {zone}` ends that")
 
 
 def wanted_tuning(current: Tuning, scenario: Scenario) -> Tuning:

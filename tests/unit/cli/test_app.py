@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from insurectl import wiring
 from insurectl.cli import app, doctor, version
 from insurectl.cli.options import Session, code_of
 from insurectl.errors import ExitCode, TargetNotReady
 from insurectl.records import Outcome
+from insurectl.settings import NAMES, load
+from tests.fakes import ListProgress
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +126,18 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_target_that_there_is_not_names_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert app.run(["status", "--target", "kind"]) == ExitCode.USAGE
+    assert "no target 'kind'; there are: local" in capsys.readouterr().err
+
+
+def test_a_run_keeps_every_setting_as_text(tmp_path: Path) -> None:
+    settings = load({"name": "peak"}, {"HOME": f"{tmp_path}"})
+    world = wiring.connect(settings, ListProgress())
+    assert set(world.settings) == set(NAMES)
+    assert world.settings["name"] == "peak"
+    assert world.scrape_interval_s == settings.scrape_interval_s

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from insurectl.cli.console import Console, ConsoleProgress
-from insurectl.records import Outcome
+from insurectl.records import Outcome, Recommendation
+from tests.fake_system import FakeSystem
 from tests.fakes import load_result
 
 
@@ -40,3 +41,12 @@ def test_a_table_has_no_colour_off_a_terminal(capsys: pytest.CaptureFixture[str]
     assert "INVALID" in shown
     assert "host CPU 97 %" in shown
     assert "\x1b" not in shown
+
+
+def test_no_line_is_broken_for_a_program(
+    capsys: pytest.CaptureFixture[str], looped_once: FakeSystem
+) -> None:
+    advice = looped_once.runs.read(looped_once.run_id(), Recommendation)
+    assert len(advice.rule) > 200
+    Console().show(advice)
+    assert advice.rule in [line.rstrip() for line in capsys.readouterr().out.splitlines()]

@@ -1,0 +1,15 @@
+"""``insurectl calibrate``: measure one replica."""
+
+from insurectl.cli.options import ProcessesOption, ScenarioArgument, Session, read_scenario
+
+
+def calibrate(
+    session: Session, scenario: ScenarioArgument, processes: ProcessesOption = None
+) -> None:
+    """Find what one replica takes, by many small load runs."""
+    from insurectl.stages import calibrate as stage
+
+    result = stage.calibrate(
+        session.world(), read_scenario(scenario), processes=session.processes(processes)
+    )
+    session.console.show(result)

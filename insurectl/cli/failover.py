@@ -1,0 +1,38 @@
+"""``insurectl failover``: take a zone away under load."""
+
+from typing import Annotated
+
+import typer
+
+from insurectl.cli.options import ProcessesOption, Session, code_of, read_scenario
+from insurectl.errors import BadInput, ExitCode
+
+
+def failover(
+    session: Session,
+    zone: Annotated[str, typer.Option(help="The zone to take away.")],
+    fault: Annotated[str, typer.Option(help="How, such as kill.")] = "kill",
+    scenario: Annotated[
+        str, typer.Option(help="What is played meanwhile: a file or a bundled name.")
+    ] = "osago_peak",
+    play: Annotated[
+        bool, typer.Option("--play/--no-play", help="Play load, or leave another run's alone.")
+    ] = True,
+    processes: ProcessesOption = None,
+) -> None:
+    """Take a zone away under load and prove what was lost; ``failback`` brings it back."""
+    from insurectl.adapters.local_faults import KINDS
+    from insurectl.stages import failover as stage
+
+    if fault not in KINDS:
+        raise BadInput(f"there is no fault {fault!r}; there are: {', '.join(KINDS)}")
+    result = stage.failover(
+        session.world(),
+        read_scenario(scenario),
+        zone,
+        fault,
+        play_load=play,
+        processes=session.processes(processes),
+    )
+    lost = result.lost + result.doubled > 0
+    session.finish(result, ExitCode.DATA_LOST if lost else code_of(result.outcome))
