@@ -177,9 +177,9 @@ def _line(
     points: Sequence[tuple[float, float]], units: tuple[str, str], seen: str
 ) -> tuple[Estimate, Estimate]:
     """Intercept and slope by least squares, with Student's 95 % intervals. Too few points for
-    those, or points all at one rate, have no line: then the mean, and no slope."""
+    those, or points all at one rate or all alike, have no line: then the mean, no slope."""
     xs, ys = np.array([x for x, _ in points]), np.array([y for _, y in points])
-    if len(points) < 3 or float(np.ptp(xs)) == 0.0:
+    if len(points) < 3 or float(np.ptp(xs)) == 0.0 or float(np.ptp(ys)) == 0.0:
         level, why = float(ys.mean()), f"no line: too little in {seen}"
         flat = Estimate(
             value=level, low=float(ys.min()), high=float(ys.max()), unit=units[0], evidence=why
