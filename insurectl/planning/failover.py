@@ -32,7 +32,9 @@ def judge_failover(
     writes = sorted(writes)
     before = [one for one in writes if one[0] < fault.began_s]
     after = [one for one in writes if one[0] >= fault.began_s]
-    steady_before = _steady([one for one in before if one[0] >= fault.began_s - STEADY_S])
+    # the last one may have been under way when the fault struck: it is part of what it cost
+    settled = before if before and before[-1][1] else before[:-1]
+    steady_before = _steady([one for one in settled if one[0] >= fault.began_s - STEADY_S])
     steady_after = _steady_at_end(after)
     gap_s = longest_gap(writes, fault.began_s)
     failed, requests = _failed(load, writes)

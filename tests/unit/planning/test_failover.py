@@ -213,3 +213,15 @@ def test_one_more_success_never_makes_the_gap_longer(
     tried: list[Write] = [(when, good, "" if good else "x") for when, good in seen]
     tried += [(150.0, False, "x")]
     assert longest_gap([*tried, (at_s, True, "")], FAULT_S) <= longest_gap(tried, FAULT_S) + 1e-9
+
+
+def test_a_write_that_was_under_way_when_the_fault_struck_is_part_of_its_cost() -> None:
+    fault = Fault(zone="a", kind="kill", began_s=100.0)
+    steady = [(90.0 + number * 0.1, True, "") for number in range(99)]
+    cut = [(99.95, False, "HTTP 502")]
+    after = [(100.2 + number * 0.1, True, "") for number in range(100)]
+    found = judge_failover("run", fault, [*steady, *cut, *after], 0, 0, None)
+    assert found.steady_before
+    assert found.outcome is Outcome.PASS
+    twice = [(99.9, False, "HTTP 502"), *cut]
+    assert not judge_failover("run", fault, [*steady, *twice, *after], 0, 0, None).steady_before
