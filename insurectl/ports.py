@@ -60,7 +60,7 @@ class DeployPlan:
     tuning: Tuning | None = None
     costs: Mapping[str, Cost] | None = None
     clients: int = 5000
-    seed: int = 7
+    seed: int | None = None
     timeout_s: float = 120.0
 
 

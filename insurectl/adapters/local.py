@@ -31,6 +31,7 @@ from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
 PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
 TUNED_WITHIN_S = 60.0
+DEFAULT_SEED = 7
 SETTLED_S = 2.0  # longer than the checks of edge and mesh take to see that a server is down
 
 
@@ -64,19 +65,22 @@ class LocalTarget:
             locked(self.state.folder),
         ):
             addresses = slots.settle(self.state, known, plan.zones, self.port_base, self.slot)
-            config = self._config(addresses, tuning, costs, plan.seed)
+            seed = plan.seed
+            if seed is None:
+                seed = self.state.seed() if before else DEFAULT_SEED
+            config = self._config(addresses, tuning, costs, seed)
             changed = config.write()
             with progress.step("PostgreSQL and the edge"):
                 local_bring_up.start_outside(config, changed, self.clock.sleep)
             with progress.step("databases, migrations and seed data"):
                 local_data.fill(config, plan.clients)
             deployment = local_record.record(self.state, plan, addresses, tuning, costs, began_s)
-            self.state.keep(deployment, plan.seed)
+            self.state.keep(deployment, seed)
             with progress.step(f"zones {', '.join(plan.zones)}"):
                 local_bring_up.start_zones(config, changed)
                 self._await_health(plan.timeout_s)
             deployment = replace(deployment, took_s=self.clock.now() - began_s)
-            self.state.keep(deployment, plan.seed)
+            self.state.keep(deployment, seed)
         return deployment
 
     def deployment(self) -> Deployment:
