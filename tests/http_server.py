@@ -25,6 +25,7 @@ class HttpServer:
         self._loop = asyncio.new_event_loop()
         self._going: asyncio.Event = asyncio.Event()
         self._going.set()
+        self.serves = threading.Event()
 
     def stall(self, seconds: float) -> None:
         """From now on nobody gets an answer for so long; may be called from any thread."""
@@ -62,6 +63,7 @@ class HttpServer:
         """Serve until ``stop``."""
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(asyncio.start_server(self._serve, sock=listening))
+        self.serves.set()
         self._loop.run_forever()
         self._loop.run_until_complete(self._end())
         self._loop.close()
@@ -85,6 +87,9 @@ def serving() -> Iterator[HttpServer]:
         server = HttpServer(f"http://127.0.0.1:{listening.getsockname()[1]}")
         thread = threading.Thread(target=server.run, args=(listening,))
         thread.start()
-        yield server
-        server.stop()
-        thread.join()
+        server.serves.wait()  # a test may be over before the server is
+        try:
+            yield server
+        finally:
+            server.stop()
+            thread.join()
