@@ -8,6 +8,9 @@ from typing import Any
 from insurectl.adapters import topology
 from insurectl.adapters.located_yaml import Fields, Located
 from insurectl.records import (
+    KUBERNETES_SCALE_DOWN,
+    KUBERNETES_SCALE_UP,
+    RPS,
     Autoscaling,
     Cost,
     MetricTarget,
@@ -16,7 +19,6 @@ from insurectl.records import (
     ServiceTuning,
 )
 
-RPS = "http_requests_per_second"
 COSTS = tuple(one.name for one in fields(Cost))
 SERVICE_KEYS = ("cost", "memory", "replicas", "autoscaling")
 MEMORY_KEYS = ("request_mib", "limit_mib")
@@ -128,8 +130,8 @@ def _autoscaling(place: Located, service: topology.Service) -> Autoscaling:
         min_replicas=low,
         max_replicas=high,
         metrics=tuple(metrics),
-        scale_up=_rules(given.get("scale_up"), topology.KUBERNETES_SCALE_UP),
-        scale_down=_rules(given.get("scale_down"), topology.KUBERNETES_SCALE_DOWN),
+        scale_up=_rules(given.get("scale_up"), KUBERNETES_SCALE_UP),
+        scale_down=_rules(given.get("scale_down"), KUBERNETES_SCALE_DOWN),
         sync_period_s=sync.whole_seconds(low_s=1, high_s=HOUR_S) if sync else KUBERNETES_SYNC_S,
     )
 
@@ -171,7 +173,7 @@ def _notes(tuning: ServiceTuning) -> list[str]:
     if spec is None:
         return []
     down_s = spec.scale_down.stabilization_window_s
-    usual_s = topology.KUBERNETES_SCALE_DOWN.stabilization_window_s
+    usual_s = KUBERNETES_SCALE_DOWN.stabilization_window_s
     shorter = []
     if spec.sync_period_s < KUBERNETES_SYNC_S:
         shorter.append(

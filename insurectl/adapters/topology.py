@@ -11,25 +11,13 @@ import yaml
 
 from insurectl.errors import BadFile, BadInput, MissingOnMachine
 from insurectl.records import (
+    KUBERNETES_SCALE_DOWN,
+    KUBERNETES_SCALE_UP,
     Autoscaling,
     Cost,
     MetricTarget,
-    ScalingPolicy,
-    ScalingRules,
     ServiceTuning,
     Tuning,
-)
-
-KUBERNETES_SCALE_UP = ScalingRules(
-    stabilization_window_s=0,
-    policies=(
-        ScalingPolicy(kind="Percent", value=100, period_s=15),
-        ScalingPolicy(kind="Pods", value=4, period_s=15),
-    ),
-)
-KUBERNETES_SCALE_DOWN = ScalingRules(
-    stabilization_window_s=300,
-    policies=(ScalingPolicy(kind="Percent", value=100, period_s=15),),
 )
 
 

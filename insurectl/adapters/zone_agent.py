@@ -19,11 +19,10 @@ from insurectl.adapters import address_plan, prometheus, replicas
 from insurectl.adapters.access_log import AccessLog
 from insurectl.errors import TargetNotReady
 from insurectl.planning import hpa
-from insurectl.records import ServiceTuning, Tuning
+from insurectl.records import RPS, ServiceTuning, Tuning
 
 MIB = 1024 * 1024
 RPS_WINDOW_SCRAPES = 4  # one may be missed and a rate still has two points
-RPS = "http_requests_per_second"
 
 
 class Metrics:

@@ -6,14 +6,15 @@ from itertools import product
 from math import ceil, floor
 
 from insurectl.planning.hpa_metrics import TOLERANCE
-from insurectl.planning.simulator import RPS, Traffic
+from insurectl.planning.simulator import Traffic
 from insurectl.records import (
+    KUBERNETES_SCALE_DOWN,
+    KUBERNETES_SCALE_UP,
+    RPS,
     Autoscaling,
     Candidate,
     CapacityModel,
     MetricTarget,
-    ScalingPolicy,
-    ScalingRules,
     ServiceTuning,
     Tuning,
 )
@@ -23,17 +24,6 @@ LEAST = (1, 2)
 MEMORY_PERCENTS = (70, 80, 90)
 WINDOW_FACTORS = (1, 2)
 LIMIT_OVER_REQUEST = 1.5
-KUBERNETES_SCALE_DOWN = ScalingRules(
-    stabilization_window_s=300,
-    policies=(ScalingPolicy(kind="Percent", value=100, period_s=15),),
-)
-KUBERNETES_SCALE_UP = ScalingRules(
-    stabilization_window_s=0,
-    policies=(
-        ScalingPolicy(kind="Percent", value=100, period_s=15),
-        ScalingPolicy(kind="Pods", value=4, period_s=15),
-    ),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +154,5 @@ def _tuning(task: Task, candidate: Candidate) -> Tuning:
             ),
         ),
     )
-    services = tuple(new if one.service == new.service else one for one in task.before.services)
     zone_rps = float(max(1, floor(candidate.max_replicas * task.model.rps_per_replica.value)))
-    return replace(task.before, services=services, zone_rps=zone_rps)
+    return replace(task.before.replacing(new), zone_rps=zone_rps)

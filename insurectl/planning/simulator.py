@@ -15,9 +15,8 @@ from random import Random
 from insurectl.planning import hpa
 from insurectl.planning.histogram import percentile, record
 from insurectl.planning.workload import arrivals
-from insurectl.records import Autoscaling, Decision, Queue, ServiceTuning, Simulation
+from insurectl.records import RPS, Autoscaling, Decision, Queue, ServiceTuning, Simulation
 
-RPS = "http_requests_per_second"
 MIB = 1024 * 1024
 MEMORY_HOLD_S = 3.0  # memory follows the rate of so long a time
 SEEN_AFTER_S = 0.4  # a new replica is ready; the mesh sees it at its next check

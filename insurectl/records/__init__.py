@@ -50,6 +50,9 @@ from insurectl.records.scenario import (
 from insurectl.records.system import Deployment, Fault, ProcessStatus, SystemStatus, Zone
 from insurectl.records.timeline import Decision, Series, Timeline
 from insurectl.records.tuning import (
+    KUBERNETES_SCALE_DOWN,
+    KUBERNETES_SCALE_UP,
+    RPS,
     Autoscaling,
     Cost,
     MetricTarget,
@@ -60,6 +63,9 @@ from insurectl.records.tuning import (
 )
 
 __all__ = [
+    "KUBERNETES_SCALE_DOWN",
+    "KUBERNETES_SCALE_UP",
+    "RPS",
     "Abort",
     "Autoscaling",
     "Calibration",

@@ -1,7 +1,9 @@
 """What insurectl may set: the autoscaler, requests, limits, and what a request is known to cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+RPS = "http_requests_per_second"  # the one Pods metric, as the autoscaler names it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,20 @@ class ScalingRules:
     policies: tuple[ScalingPolicy, ...]
     select_policy: Literal["Max", "Min", "Disabled"] = "Max"
     tolerance: float | None = None
+
+
+# what Kubernetes takes where a ``behavior`` says nothing else
+KUBERNETES_SCALE_UP = ScalingRules(
+    stabilization_window_s=0,
+    policies=(
+        ScalingPolicy(kind="Percent", value=100, period_s=15),
+        ScalingPolicy(kind="Pods", value=4, period_s=15),
+    ),
+)
+KUBERNETES_SCALE_DOWN = ScalingRules(
+    stabilization_window_s=300,
+    policies=(ScalingPolicy(kind="Percent", value=100, period_s=15),),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +113,8 @@ class Tuning:
             if tuning.service == service:
                 return tuning
         raise KeyError(service)
+
+    def replacing(self, service: ServiceTuning) -> "Tuning":
+        """The same, with this service's tuning in place of the one it had."""
+        services = (service if one.service == service.service else one for one in self.services)
+        return replace(self, services=tuple(services))

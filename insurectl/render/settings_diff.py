@@ -1,7 +1,7 @@
 """Two tunings -> the rows that differ, each setting by its plain name."""
 
 from insurectl.planning.tuning_diff import diff
-from insurectl.records import Candidate, Recommendation, Tuning
+from insurectl.records import RPS, Candidate, Recommendation, Tuning
 from insurectl.render.story import Cell, Table
 
 NAMES = {
@@ -12,7 +12,7 @@ NAMES = {
     "autoscaling.max_replicas": "most replicas a zone",
     "autoscaling.metrics.memory.utilization_percent": "memory target, % of the request",
     "autoscaling.metrics.cpu.utilization_percent": "CPU target, % of the request",
-    "autoscaling.metrics.http_requests_per_second.average_value": "requests/s target a replica",
+    f"autoscaling.metrics.{RPS}.average_value": "requests/s target a replica",
     "autoscaling.scale_up.stabilization_window_s": "window before scaling up, s",
     "autoscaling.scale_down.stabilization_window_s": "window before scaling down, s",
     "autoscaling.sync_period_s": "autoscaler looks every, s",
@@ -50,8 +50,8 @@ def chosen(recommendation: Recommendation) -> Candidate | None:
     }
     if "memory" in metrics:
         wanted["memory_target_percent"] = metrics["memory"].utilization_percent
-    if "http_requests_per_second" in metrics:
-        wanted["rps_target"] = metrics["http_requests_per_second"].average_value
+    if RPS in metrics:
+        wanted["rps_target"] = metrics[RPS].average_value
     fitting = [
         one
         for one in recommendation.candidates

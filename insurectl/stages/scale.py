@@ -15,8 +15,5 @@ def scale(world: World, service: str, replicas: int) -> Deployment:
         raise BadInput(f"there is no service {service!r}; there are: {', '.join(known)}")
     if replicas < 0:
         raise BadInput(f"replicas: {replicas} is below 0")
-    services = tuple(
-        replace(one, replicas=replicas, autoscaling=None) if one.service == service else one
-        for one in tuning.services
-    )
-    return world.target.tune(replace(tuning, services=services), world.progress)
+    fixed = replace(tuning.of(service), replicas=replicas, autoscaling=None)
+    return world.target.tune(tuning.replacing(fixed), world.progress)

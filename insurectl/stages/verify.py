@@ -70,9 +70,8 @@ def _begin_steady(world: World, model: CapacityModel, arrivals_rps: float) -> De
     one = tuning.of(model.service)
     count = steady_replicas(one, arrivals_rps * model.requests_per_arrival / zones)
     fixed = replace(one, autoscaling=None, replicas=count)
-    services = tuple(fixed if each.service == one.service else each for each in tuning.services)
     try:
-        world.target.tune(replace(tuning, services=services), world.progress)
+        world.target.tune(tuning.replacing(fixed), world.progress)
     finally:
         deployment = world.target.tune(tuning, world.progress)
     return deployment

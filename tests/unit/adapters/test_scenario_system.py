@@ -8,7 +8,7 @@ from insurectl.adapters import scenario_system, topology
 from insurectl.adapters.located_yaml import read
 from insurectl.adapters.scenario_system import Asked
 from insurectl.errors import BadFile
-from insurectl.records import MetricTarget, ScalingPolicy, ScalingRules
+from insurectl.records import KUBERNETES_SCALE_UP, MetricTarget, ScalingPolicy, ScalingRules
 
 CORE = topology.bundled().services["core-app"]
 SCALED = "autoscaling: {min: 1, max: 4, memory_percent: 80, %s}"
@@ -54,7 +54,7 @@ def test_an_autoscaler_of_ones_own(tmp_path: Path) -> None:
     )
     assert spec.scale_up == ScalingRules(
         stabilization_window_s=10,
-        policies=topology.KUBERNETES_SCALE_UP.policies,
+        policies=KUBERNETES_SCALE_UP.policies,
         select_policy="Min",
         tolerance=0.2,
     )

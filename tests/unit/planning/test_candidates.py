@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from insurectl.planning import hpa
 from insurectl.planning.candidates import (
-    KUBERNETES_SCALE_DOWN,
-    KUBERNETES_SCALE_UP,
     LEAST,
     MEMORY_PERCENTS,
     SHARES,
@@ -21,8 +19,11 @@ from insurectl.planning.candidates import (
     points,
     stuck,
 )
-from insurectl.planning.simulator import RPS, Traffic
+from insurectl.planning.simulator import Traffic
 from insurectl.records import (
+    KUBERNETES_SCALE_DOWN,
+    KUBERNETES_SCALE_UP,
+    RPS,
     Autoscaling,
     Candidate,
     CapacityModel,

@@ -8,9 +8,10 @@ from insurectl.errors import BadInput
 from insurectl.planning import simulator
 from insurectl.planning.candidates import Task, stuck
 from insurectl.planning.queueing import rate_within
-from insurectl.planning.simulator import RPS, Traffic
+from insurectl.planning.simulator import Traffic
 from insurectl.planning.tuner import ALIKE, STRICTER, foresee, plant_of, recommend
 from insurectl.records import (
+    RPS,
     Autoscaling,
     Candidate,
     CapacityModel,
