@@ -7,6 +7,7 @@ from typing import Any
 
 from insurectl.adapters import topology
 from insurectl.adapters.located_yaml import Fields, Located
+from insurectl.planning.workload import MAX_RPS
 from insurectl.records import (
     KUBERNETES_SCALE_DOWN,
     KUBERNETES_SCALE_UP,
@@ -31,7 +32,6 @@ MAX_MS = 3_600_000
 # the unit stands at the end of a cost's name
 MAX_COST = {"ms": MAX_MS, "mib": MAX_MIB, "cv": 10, "s": 3600}
 MAX_PERCENT = 10_000
-MAX_RPS = 1_000_000
 HOUR_S = 3600  # Kubernetes takes no longer window, and no policy over more than half of it
 KUBERNETES_SYNC_S = 15.0
 

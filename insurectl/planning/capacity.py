@@ -36,8 +36,10 @@ def fit_capacity(calibration: Calibration, loads: Sequence[LoadResult], seed: in
     are valid. ``loads``: one for each step, in their order."""
     steps = _usable(calibration, loads)
     per_arrival = _requests_per_arrival(loads)
-    queue = fit_queue([_measured(load) for _, load in steps], _overhead(steps), seed)
-    capacity, lower_bound = _capacity(calibration, steps, queue)
+    measured = [_measured(load) for _, load in steps]
+    rates = [one.experiment.rate_rps for one in measured]
+    queue = fit_queue(measured, _overhead(steps), seed)
+    capacity, lower_bound = _capacity(calibration, steps, queue, max(rates))
     floor, slope = _memory(calibration, steps)
     idle, per_request = _line(
         [(step.achieved_rps, step.host_cpu) for step, _ in steps],
@@ -58,7 +60,7 @@ def fit_capacity(calibration: Calibration, loads: Sequence[LoadResult], seed: in
         host_cpu_s_per_request=per_request,
         requests_per_arrival=per_arrival,
         queue=queue,
-        curve=_curve(calibration, steps, queue),
+        curve=_curve(calibration.slo_quantile, rates, queue),
         evidence=tuple(step.run_id for step, _ in steps),
         notes=(*calibration.notes, *_notes(calibration, steps, queue, lower_bound)),
     )
@@ -130,14 +132,14 @@ def mean_ms(histogram: Mapping[int, int]) -> float:
 
 
 def _capacity(
-    calibration: Calibration, steps: Sequence[Step], queue: QueueModel
+    calibration: Calibration, steps: Sequence[Step], queue: QueueModel, highest: float
 ) -> tuple[Estimate, bool]:
-    """The rate at which the fitted queue meets the SLO exactly; never beyond what was played."""
+    """The rate at which the fitted queue meets the SLO exactly; never beyond ``highest``, the
+    highest that was played."""
     share, limit_ms = calibration.slo_quantile, calibration.slo_ms
     value = rate_within(queue.best, share, limit_ms)
     found = sorted(rate_within(draw, share, limit_ms) for draw in queue.draws)
     low, high = float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
-    highest = max(_measured(load).experiment.rate_rps for _, load in steps)
     lower_bound = value > highest
     evidence = (
         f"queue fitted to {sum(load.total.count for _, load in steps)} requests of "
@@ -214,12 +216,8 @@ def _startup(seen_s: Sequence[float]) -> Estimate:
     )  # fmt: skip
 
 
-def _curve(
-    calibration: Calibration, steps: Sequence[Step], queue: QueueModel
-) -> tuple[CurvePoint, ...]:
+def _curve(share: float, rates: Sequence[float], queue: QueueModel) -> tuple[CurvePoint, ...]:
     """Steady-state latency over the rates that were played; where it has a steady state."""
-    share = calibration.slo_quantile
-    rates = [_measured(load).experiment.rate_rps for _, load in steps]
     points = []
     for rate in np.linspace(min(rates), max(rates), CURVE_POINTS):
         value = quantile_ms(queue.best, float(rate), share)
