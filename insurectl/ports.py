@@ -83,6 +83,9 @@ class Target(Protocol):
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         """Put a whole tuning in force (replicas, autoscaling, limits); returns when it is."""
 
+    def fault_kinds(self) -> Mapping[str, str]:
+        """The faults that it can do, and what each does to a zone."""
+
     def inject(self, fault: str, zone: str, progress: Progress) -> Fault:
         """Take a zone away; BadInput for a fault that this target can't do."""
 

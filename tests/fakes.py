@@ -164,6 +164,9 @@ class FakeTarget:
         self.tuned.append(tuning)
         return self.up
 
+    def fault_kinds(self) -> Mapping[str, str]:
+        return dict.fromkeys(("kill", "freeze", "drain"), "in memory")
+
     def inject(self, fault: str, zone: str, progress: Progress) -> Fault:
         self.deployment()
         self.journal.append(Fault(zone=zone, kind=fault, began_s=self.clock.now()))

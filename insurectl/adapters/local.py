@@ -11,6 +11,7 @@ from pathlib import Path
 
 from insurectl.adapters import (
     address_plan,
+    fault_journal,
     local_bring_up,
     local_data,
     local_faults,
@@ -117,13 +118,16 @@ class LocalTarget:
         self._addresses().server(zone, "gateway")
         with progress.step(f"zone {zone} comes back"), locked(self.state.folder):
             fault = local_faults.give_back(self.state, zone)
-            ended = local_faults.note_end(self.state, fault, self.clock.now())
+            ended = fault_journal.end(self.state.folder, fault, self.clock.now())
             self._start_zones(deployment)
             self._await_health(TUNED_WITHIN_S)
         return ended
 
     def faults(self, start_s: float, end_s: float) -> tuple[Fault, ...]:
-        return local_faults.touching(local_faults.journal(self.state), start_s, end_s)
+        return fault_journal.touching(self.state.folder, start_s, end_s)
+
+    def fault_kinds(self) -> Mapping[str, str]:
+        return local_faults.KINDS
 
     def destroy(self, progress: Progress) -> None:
         """Processes are found by where they run: also what a killed supervisor left behind."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from insurectl.adapters import local_data, local_faults, postgresql, process, replicas
+from insurectl.adapters import fault_journal, local_data, postgresql, process, replicas
 from insurectl.adapters.local_config import LocalConfig
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.postgresql import PostgreSQL
@@ -45,7 +45,7 @@ def start_outside(
 
 def start_zones(config: LocalConfig, changed: tuple[Path, ...]) -> None:
     """Every zone that is not away: its servers and as many replicas as there should be."""
-    here = [z for z in config.plan.zones if local_faults.current(config.state, z) is None]
+    here = [z for z in config.plan.zones if fault_journal.current(config.state.folder, z) is None]
     local_data.in_parallel([partial(_start_zone, config, zone, changed) for zone in here])
 
 

@@ -1,14 +1,12 @@
 """Taking a zone of a local system away and giving it back, with a journal of both."""
 
-import json
 import signal
 import socket
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 
-from insurectl.adapters import process
+from insurectl.adapters import fault_journal, process
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.records import Fault
@@ -18,7 +16,6 @@ KINDS = {
     "freeze": "SIGSTOP to every process of the zone",
     "drain": "the edge sends no new request to the zone",
 }
-JOURNAL = "faults.jsonl"
 
 
 def take_away(state: LocalState, kind: str, zone: str, now_s: float) -> Fault:
@@ -28,8 +25,7 @@ def take_away(state: LocalState, kind: str, zone: str, now_s: float) -> Fault:
             f"the target local can't do {kind!r}: all zones share this machine's loopback and "
             f"disk. It can do: {', '.join(KINDS)}"
         )
-    if under := current(state, zone):
-        raise BadInput(f"zone {zone} is away already ({under.kind}): give it back first")
+    fault_journal.must_be_there(state.folder, zone)
     fault = Fault(zone=zone, kind=kind, began_s=now_s, detail=KINDS[kind])
     match kind:
         case "kill":
@@ -38,49 +34,17 @@ def take_away(state: LocalState, kind: str, zone: str, now_s: float) -> Fault:
             process.send(process.below(state.zone(zone)), signal.SIGSTOP)
         case "drain":
             tell_edge(state, f"set server people/zone-{zone} state drain")
-    _note(state.folder, fault)
-    return fault
+    return fault_journal.begin(state.folder, fault)
 
 
 def give_back(state: LocalState, zone: str) -> Fault:
     """Undo the fault that is on the zone, as far as it needs undoing before a deploy."""
-    fault = current(state, zone)
-    if fault is None:
-        raise BadInput(f"zone {zone} is not away")
+    fault = fault_journal.must_be_away(state.folder, zone)
     if fault.kind == "freeze":
         process.send(process.below(state.zone(zone)), signal.SIGCONT)
     if fault.kind == "drain":
         tell_edge(state, f"set server people/zone-{zone} state ready")
     return fault
-
-
-def note_end(state: LocalState, fault: Fault, now_s: float) -> Fault:
-    """Keep that it is over."""
-    ended = replace(fault, ended_s=now_s)
-    _note(state.folder, ended)
-    return ended
-
-
-def journal(state: LocalState) -> tuple[Fault, ...]:
-    """Every fault, the last line of each counts (a second one says when it ended)."""
-    path = state.folder / JOURNAL
-    if not path.exists():
-        return ()
-    faults = [Fault(**json.loads(line)) for line in path.read_text().splitlines()]
-    return tuple({(f.zone, f.kind, f.began_s): f for f in faults}.values())
-
-
-def current(state: LocalState, zone: str) -> Fault | None:
-    """The fault that the zone is under now."""
-    on = [f for f in journal(state) if f.zone == zone and f.ended_s is None]
-    return on[-1] if on else None
-
-
-def touching(faults: tuple[Fault, ...], start_s: float, end_s: float) -> tuple[Fault, ...]:
-    """Those that were on at some moment of the window."""
-    return tuple(
-        f for f in faults if f.began_s <= end_s and (f.ended_s is None or f.ended_s >= start_s)
-    )
 
 
 def tell_edge(state: LocalState, command: str) -> None:
@@ -106,8 +70,3 @@ def _kill(folder: Path) -> None:
     for _ in range(2):
         found: list[psutil.Process] = process.below(folder)
         process.kill(found)
-
-
-def _note(folder: Path, fault: Fault) -> None:
-    with (folder / JOURNAL).open("a") as file:
-        file.write(json.dumps(asdict(fault)) + "\n")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import psutil
 
-from insurectl.adapters import local_faults, replicas
+from insurectl.adapters import fault_journal, replicas
 from insurectl.adapters.address_plan import Address, AddressPlan
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.postgresql import PostgreSQL
@@ -50,7 +50,7 @@ def look(state: LocalState, plan: AddressPlan, now_s: float) -> SystemStatus:
     with ThreadPoolExecutor(16) as pool:
         processes = list(pool.map(lambda e: _status(state, e, seen[e.zone]), expected))
     supervisors = [_supervisor(place or "", seen[place or ""]) for place in places]
-    away = [fault for zone in plan.zones if (fault := local_faults.current(state, zone))]
+    away = [fault for zone in plan.zones if (fault := fault_journal.current(state.folder, zone))]
     return SystemStatus(
         name=state.folder.name,
         target="local",

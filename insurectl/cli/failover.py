@@ -21,13 +21,14 @@ def failover(
     processes: ProcessesOption = None,
 ) -> None:
     """Take a zone away under load and prove what was lost; ``failback`` brings it back."""
-    from insurectl.adapters.local_faults import KINDS
     from insurectl.stages import failover as stage
 
-    if fault not in KINDS:
-        raise BadInput(f"there is no fault {fault!r}; there are: {', '.join(KINDS)}")
+    world = session.world()
+    kinds = world.target.fault_kinds()
+    if fault not in kinds:
+        raise BadInput(f"there is no fault {fault!r} on this target; there are: {', '.join(kinds)}")
     result = stage.failover(
-        session.world(),
+        world,
         read_scenario(scenario),
         zone,
         fault,

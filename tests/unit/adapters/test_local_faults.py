@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from insurectl.adapters import local_faults
+from insurectl.adapters import fault_journal, local_faults
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput
 from insurectl.records import Fault
@@ -27,8 +27,8 @@ def test_a_zone_that_is_there_cannot_be_given_back(tmp_path: Path) -> None:
 def test_the_journal_says_when_a_fault_ended(tmp_path: Path) -> None:
     state = LocalState(tmp_path)
     local_faults.take_away(state, "freeze", "a", 100.0)
-    local_faults.note_end(state, local_faults.give_back(state, "a"), 130.0)
-    assert [(f.began_s, f.ended_s) for f in local_faults.journal(state)] == [(100.0, 130.0)]
+    fault_journal.end(tmp_path, local_faults.give_back(state, "a"), 130.0)
+    assert [(f.began_s, f.ended_s) for f in fault_journal.read(tmp_path)] == [(100.0, 130.0)]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_the_journal_says_when_a_fault_ended(tmp_path: Path) -> None:
         pytest.param(None, True, id="not over"),
     ],
 )
-def test_a_window_holds_the_faults_that_touch_it(ended_s: float | None, found: bool) -> None:
-    fault = Fault(zone="a", kind="kill", began_s=40.0, ended_s=ended_s)
-    assert bool(local_faults.touching((fault,), 50.0, 60.0)) is found
+def test_a_window_holds_the_faults_that_touch_it(
+    tmp_path: Path, ended_s: float | None, found: bool
+) -> None:
+    fault_journal.begin(tmp_path, Fault(zone="a", kind="kill", began_s=40.0, ended_s=ended_s))
+    assert bool(fault_journal.touching(tmp_path, 50.0, 60.0)) is found
