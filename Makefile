@@ -18,8 +18,11 @@ lint: setup ## style, types and the rooms' contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: lint ## all tests (those of the bundled system start its real servers on loopback)
-	@$(BIN)/pytest
+test: lint ## all tests that need no cluster (the bundled system's real servers run on loopback)
+	@$(BIN)/pytest -m "not cluster"
+
+test-cluster: setup ## the tests that need Docker, kind, helm or an API server; each skips without
+	@$(BIN)/pytest -m cluster
 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench
@@ -28,4 +31,4 @@ clean: ## take away what make and insurectl left in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo lint test bench clean
+.PHONY: help setup demo lint test test-cluster bench clean

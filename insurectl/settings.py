@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
@@ -18,7 +18,13 @@ from insurectl.errors import BadFile, BadInput
 
 FILE = Path("insurectl.yaml")
 PREFIX = "INSURECTL_"
-LISTS = ("allow_host",)  # as one text: separated by commas
+LISTS = ("allow_host", "context", "addons")  # as one text: separated by commas
+ADDONS = (  # what the system needs of a new cluster: a manifest each
+    "metrics-server=https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml",
+    "keda=https://github.com/kedacore/keda/releases/download/v2.19.0/keda-2.19.0.yaml",
+)
+HOST_PORT = r"^$|^[A-Za-z0-9.-]+:[0-9]{1,5}$"
+URL = r"^$|^https?://[^\s]+$"
 MAX_SEED = 2**53  # above it not every whole number has a float, in which form YAML has some
 
 
@@ -45,6 +51,24 @@ class Settings:
     clients: Annotated[int, Field(ge=1, le=10_000_000)] = 5000
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 7
     allow_host: tuple[str, ...] = ()
+    # on clusters
+    context: tuple[str, ...] = ()
+    kubeconfig: str = ""
+    registry: str = ""
+    autoscaler: Literal["keda", "hpa"] = "keda"
+    addons: tuple[str, ...] = ADDONS
+    node_image: str = ""
+    expose: Literal["node-port", "load-balancer"] = "node-port"
+    external_postgresql: Annotated[str, Field(pattern=HOST_PORT)] = ""
+    external_edge: Annotated[str, Field(pattern=URL)] = ""
+    load_from: Literal["here", "cluster"] = "here"
+    load_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    # a Prometheus that is there already
+    prometheus_url: str = ""
+    prometheus_token_file: str = ""
+    prometheus_ca_file: str = ""
+    prometheus_labels: str = ""
+    prometheus_matcher: str = ""
     origins: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,7 +1,24 @@
 """What holds for every test."""
 
+import os
 import signal
+import sys
+
+import pytest
 
 # A shell starts what it puts in the background with SIGINT ignored, and children inherit that;
 # tests that interrupt something must mean the same wherever they are started from.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where the cluster is said to be there, a test of it that skipped is a failure."""
+    if os.environ.get("INSURECTL_TEST_CLUSTER") != "required":
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    told = [report for report in skipped if "cluster" in report.keywords]
+    if told:
+        for report in told:
+            print(f"\nskipped though the cluster is there: {report.nodeid}", file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -63,6 +63,16 @@ def require_space(folder: Path, minimum_mib: float = MINIMUM_FREE_MIB) -> None:
         )
 
 
+def require_memory(minimum_mib: float, what: str) -> None:
+    """MissingOnMachine when less than that is available."""
+    free_mib = psutil.virtual_memory().available / 2**20
+    if free_mib < minimum_mib:
+        raise MissingOnMachine(
+            f"{free_mib:.0f} MiB of memory are available, {what} need {minimum_mib:.0f}: end what "
+            "is not needed, or deploy fewer zones with --zones"
+        )
+
+
 def is_full(folder: Path) -> bool:
     """Whether the next thing that is written there may not fit any more."""
     return _free(folder)[1] < FULL_MIB

@@ -1,164 +1,72 @@
-"""MetricsSource: Prometheus, one a zone. All PromQL of insurectl stands in this file.
+"""MetricsSource: Prometheus, one a zone. The queries stand in ``prometheus_queries``.
 
 prometheus-api-client drops warnings and rounds times to whole seconds, so its session is
 used and answers are read whole.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from insurectl.errors import TargetNotReady
+from insurectl.adapters.prometheus_dialect import Dialect
+from insurectl.adapters.prometheus_queries import (
+    COUNT,
+    DECIDED,
+    DESIRED,
+    QUERIES,
+    SILENT_UNTIL_USED,
+    Query,
+)
+from insurectl.errors import BadInput, TargetNotReady
 from insurectl.records import Decision, Series, Zone
 
 TIMEOUT_S = 10
-# what is asked of a service, without its own health checks and scrapes
-API = 'job="services",http_route!~"/health.*|/metrics"'
-COUNT = "http_server_request_duration_seconds_count"
-SUM = "http_server_request_duration_seconds_sum"
-BUCKET = "http_server_request_duration_seconds_bucket"
-DESIRED = "kube_horizontalpodautoscaler_status_desired_replicas"
-DECIDED = "insurectl_autoscaler_decisions_total"
+NOT_RECORDED = "metric not recorded"
+Ask = Callable[[Zone, str, Mapping[str, object]], dict[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """One named query. ``$w`` is the window of rates; ``label`` names the service."""
-
-    name: str
-    unit: str
-    text: str
-    label: str = "service"
-
-
-def _latency(name: str, quantile: float) -> Query:
-    text = (
-        f"1000 * histogram_quantile({quantile}, sum by (service, le) (rate({BUCKET}{{{API}}}[$w])))"
-    )
-    return Query(name=name, unit="ms", text=text)
-
-
-def _per_service(metric: str) -> str:
-    """Pods are named ``<service>-<replica>``; the service's name is the rest."""
-    return f'label_replace({metric}, "service", "$1", "pod", "(.+)-[0-9]+")'
-
-
-MEMORY = "container_memory_working_set_bytes"
-QUERIES: tuple[Query, ...] = (
-    Query(
-        name="offered_rps",
-        unit="1/s",
-        text='label_replace(sum(rate(gateway_requests_total{route!~"/health.*"}[$w])), '
-        '"service", "gateway", "", "")',
-    ),
-    Query(
-        name="served_rps",
-        unit="1/s",
-        text=f'sum by (service) (rate({COUNT}{{{API},http_response_status_code!~"5.."}}[$w]))',
-    ),
-    Query(name="requests_rps", unit="1/s", text=f"sum by (service) (rate({COUNT}{{{API}}}[$w]))"),
-    Query(
-        name="failed_rps",
-        unit="1/s",
-        text=f'sum by (service) (rate({COUNT}{{{API},http_response_status_code=~"5.."}}[$w]))',
-    ),
-    Query(
-        name="latency_mean_ms",
-        unit="ms",
-        text=f"1000 * sum by (service) (rate({SUM}{{{API}}}[$w]))"
-        f" / sum by (service) (rate({COUNT}{{{API}}}[$w]))",
-    ),
-    _latency("latency_p50_ms", 0.50),
-    _latency("latency_p95_ms", 0.95),
-    _latency("latency_p99_ms", 0.99),
-    Query(name="replicas", unit="1", text="kube_deployment_status_replicas", label="deployment"),
-    Query(
-        name="ready_replicas",
-        unit="1",
-        text="kube_deployment_status_replicas_ready",
-        label="deployment",
-    ),
-    Query(
-        name="wanted_replicas",
-        unit="1",
-        text="kube_deployment_spec_replicas",
-        label="deployment",
-    ),
-    Query(
-        name="memory_mib",
-        unit="MiB",
-        text=f"sum by (service, pod) ({_per_service(MEMORY)}) / 1048576",
-    ),
-    Query(
-        name="memory_mean_mib",
-        unit="MiB",
-        text=f"avg by (service) (sum by (service, pod) ({_per_service(MEMORY)})) / 1048576",
-    ),
-    Query(
-        name="cpu_cores",
-        unit="cores",
-        text='sum by (service) (rate(process_cpu_seconds_total{job="services"}[$w]))',
-    ),
-    Query(
-        name="limited_rps",
-        unit="1/s",
-        text="label_replace("
-        'sum(rate(gateway_requests_total{status="429"}[$w])), "service", "gateway", "", "")',
-    ),
-    Query(
-        name="shed_rps",
-        unit="1/s",
-        text="label_replace("
-        'sum(rate(gateway_requests_total{status="503"}[$w])), "service", "gateway", "", "")',
-    ),
-    Query(
-        name="oom_kills",
-        unit="1",
-        text=f"sum by (service) ({_per_service('container_oom_events_total')})",
-    ),
-    Query(
-        name="restarts",
-        unit="1",
-        text=f"sum by (service) ({_per_service('kube_pod_container_status_restarts_total')})",
-    ),
-    Query(
-        name="startup_s",
-        unit="s",
-        text='max by (service, replica) (service_ready_time_seconds{job="services"} > 0)'
-        " - on (service, replica) max by (service, replica) "
-        '(process_start_time_seconds{job="services"})',
-    ),
-    Query(name="workers_busy", unit="1", text="sum by (service) (service_workers_busy)"),
-    Query(name="workers_waiting", unit="1", text="sum by (service) (service_workers_waiting)"),
-    Query(name="autoscaler_metric", unit="1", text="insurectl_autoscaler_metric"),
-    Query(name="host_cpu_ratio", unit="1", text="insurectl_host_cpu_ratio"),
-)
-# Nothing has happened yet is no gap: these have an answer only once something did.
-SILENT_UNTIL_USED = {
-    "failed_rps",
-    "limited_rps",
-    "shed_rps",
-    "oom_kills",
-    "restarts",
-    "autoscaler_metric",
-}
+def ask_zone(zone: Zone, kind: str, params: Mapping[str, object]) -> dict[str, Any]:
+    """At the address that the zone gives."""
+    return ask_url(zone.prometheus_url, kind, params)
 
 
 class PrometheusMetrics:
-    """Asks every zone's own Prometheus; a zone that is away gives a warning, not an error."""
+    """Asks every zone's own Prometheus; a zone that is away gives a warning, not an error.
 
-    def __init__(self, scrape_interval_s: float) -> None:
+    ``ask``: how a zone's Prometheus is reached. ``shared``: all zones have the same one, which
+    gives each the same answers.
+    """
+
+    def __init__(
+        self,
+        scrape_interval_s: float,
+        ask: Ask = ask_zone,
+        dialect: Dialect | None = None,
+        *,
+        shared: bool = False,
+    ) -> None:
         self._step_s = scrape_interval_s
+        self._ask, self._dialect, self._shared = ask, dialect or Dialect(), shared
         self._warnings: list[str] = []
+        self._away: list[str] = []  # why zones did not answer, of the call that goes on
 
     def over(self, zones: Sequence[Zone], start_s: float, end_s: float) -> tuple[Series, ...]:
         """Every named query over the window. TargetNotReady when no zone answers at all."""
+        if self._shared and len(zones) > 1:
+            raise BadInput(
+                f"one Prometheus is given for {len(zones)} zones, so each would get the answers "
+                "of all; put {zone} into prometheus_url, or into prometheus_matcher, such as "
+                'zone="{zone}" or namespace="insure-default-{zone}"'
+            )
+        self._away = []
         answered = [self._zone(zone, start_s, end_s) for zone in zones]
         if zones and all(found is None for found in answered):
-            urls = ", ".join(zone.prometheus_url for zone in zones)
-            raise TargetNotReady(f"no Prometheus answers ({urls}); see `insurectl status`")
+            raise TargetNotReady(
+                f"no Prometheus answers; {'; '.join(self._away)}; see `insurectl status`"
+            )
         return tuple(series for found in answered if found for series in found)
 
     def decisions(
@@ -186,28 +94,40 @@ class PrometheusMetrics:
     def _zone(self, zone: Zone, start_s: float, end_s: float) -> tuple[Series, ...] | None:
         found: list[Series] = []
         for query in QUERIES:
-            text = query.text.replace("$w", f"{self._window_s()}s")
+            text = self._text(zone, query.text)
             try:
-                answers = self._range(zone, text, start_s, end_s)
+                answers = self._range(zone, query.text, start_s, end_s)
             except TargetNotReady as error:
-                self._warn(f"zone {zone.name}: {error}")
+                self._away.append(f"zone {zone.name}: {error}")
+                self._warn(self._away[-1])
                 return None
             if not answers and query.name not in SILENT_UNTIL_USED:
                 self._warn(f"zone {zone.name}: no answer for {query.name} ({text})")
             found += [_series(query, zone.name, text, answer) for answer in answers]
         return tuple(found)
 
-    def _window_s(self) -> int:
-        """Four scrapes: one may be missed and a rate still has two points."""
-        return max(math.ceil(4 * self._step_s), 4)
+    def _text(self, zone: Zone, template: str) -> str:
+        """Rates over four scrapes: one may be missed and a rate still has two points."""
+        window_s = max(math.ceil(4 * self._step_s), 4)
+        return self._dialect.write(template, zone=zone.name, window_s=window_s)
 
-    def _range(self, zone: Zone, query: str, start_s: float, end_s: float) -> list[dict[str, Any]]:
+    def _range(
+        self, zone: Zone, template: str, start_s: float, end_s: float
+    ) -> list[dict[str, Any]]:
+        """The template's series; every label under our name for it."""
+        query = self._text(zone, template)
         span = {"start": start_s, "end": end_s, "step": self._step_s}
-        answer = _ask(zone.prometheus_url, "query_range", {"query": query, **span})
-        for warning in answer.get("warnings", ()):
-            self._warn(f"zone {zone.name}: Prometheus warns: {warning} ({query})")
-        result: list[dict[str, Any]] = answer["data"]["result"]
-        return result
+        answer = self._ask(zone, "query_range", {"query": query, **span})
+        for told in ("warnings", "infos"):
+            for text in answer.get(told) or ():
+                self._warn(f"zone {zone.name}: Prometheus warns: {text} ({query})")
+        if answer.get("isPartial") is True:
+            self._warn(f"zone {zone.name}: Prometheus says that its answer is partial ({query})")
+        data = answer["data"]
+        if data.get("resultType") != "matrix":
+            raise TargetNotReady(f"Prometheus answers a {data.get('resultType')} to {query}")
+        found: list[dict[str, Any]] = data["result"]
+        return [{**one, "metric": self._dialect.read(one["metric"])} for one in found]
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
@@ -216,7 +136,7 @@ class PrometheusMetrics:
 
 def instant(zone_url: str, query: str) -> tuple[tuple[Mapping[str, str], float], ...]:
     """Labels and value of each series as it is now; TargetNotReady when none can be asked."""
-    answer = _ask(zone_url, "query", {"query": query})
+    answer = ask_url(zone_url, "query", {"query": query})
     result = answer["data"]["result"]
     if answer["data"]["resultType"] == "scalar":
         return (({}, float(result[1])),)
@@ -224,32 +144,78 @@ def instant(zone_url: str, query: str) -> tuple[tuple[Mapping[str, str], float],
 
 
 def pod_memory(service: str) -> str:
-    """Bytes, by ``replica``."""
-    used = f'{MEMORY}{{container="{service}"}}'
+    """Bytes, by ``replica``: on this machine, where pods have numbers."""
+    used = f'container_memory_working_set_bytes{{container="{service}"}}'
     return f'label_replace({used}, "replica", "$1", "pod", ".+-([0-9]+)")'
 
 
 def replica_rps(service: str, window_s: int) -> str:
     """Requests a second, by ``replica``."""
-    return f'sum by (replica) (rate({COUNT}{{{API},service="{service}"}}[{window_s}s]))'
+    counted = COUNT.replace("$api", f'$api,service="{service}"')
+    return Dialect().write(f"sum by (replica) (rate({counted}[$w]))", zone="", window_s=window_s)
+
+
+def loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 _CONNECTIONS: dict[str, Any] = {}
 
 
-def _ask(url: str, kind: str, parameters: Mapping[str, object]) -> dict[str, Any]:
+def ask_url(
+    url: str,
+    kind: str,
+    params: Mapping[str, object],
+    *,
+    token: str | None = None,
+    ca_file: Path | None = None,
+) -> dict[str, Any]:
+    """One call of Prometheus' HTTP API. TargetNotReady when it does not answer, answers
+    something else, or refuses."""
     import requests  # noqa: PLC0415 - heavy, and not needed by most commands
 
+    where = f"Prometheus at {url}"
     try:
-        response = _session(url).get(f"{url}/api/v1/{kind}", params=parameters, timeout=TIMEOUT_S)
-        answer: dict[str, Any] = response.json()
-    except requests.RequestException as error:
-        raise TargetNotReady(f"Prometheus at {url} does not answer: {error}") from None
-    if answer.get("status") != "success":
-        raise TargetNotReady(
-            f"Prometheus at {url} refuses {parameters.get('query')}: {answer.get('error')}"
+        response = _session(url).get(
+            f"{url}/api/v1/{kind}",
+            params=params,
+            timeout=TIMEOUT_S,
+            auth=_bearer(token) if token else None,
+            verify=f"{ca_file}" if ca_file else True,
+            allow_redirects=False,  # to a login page, say: the token is for this address only
         )
+    except requests.RequestException as error:
+        raise TargetNotReady(f"{where} does not answer: {error}") from None
+    if response.status_code in (401, 403):
+        given = "the token is not accepted" if token else "give prometheus_token_file"
+        raise TargetNotReady(f"{where} refuses us ({response.status_code}): {given}")
+    try:
+        answer = response.json()
+    except requests.RequestException:
+        raise TargetNotReady(
+            f"{where} answers {response.status_code} and no JSON: {response.text[:80]!r}"
+        ) from None
+    return checked(answer, where, params)
+
+
+def checked(answer: Any, where: str, params: Mapping[str, object]) -> dict[str, Any]:
+    """The answer, if it says that it succeeded; TargetNotReady with Prometheus' own words."""
+    if not isinstance(answer, dict):
+        raise TargetNotReady(f"{where} answers something else than Prometheus does")
+    if answer.get("status") != "success" or "data" not in answer:
+        raise TargetNotReady(f"{where} refuses {params.get('query')}: {answer.get('error')}")
     return answer
+
+
+def _bearer(token: str) -> Callable[[Any], Any]:
+    """As an ``auth``: a header would give way to what ~/.netrc has for the host."""
+
+    def signed(request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return signed
 
 
 def _session(url: str) -> Any:
@@ -260,13 +226,14 @@ def _session(url: str) -> Any:
 
         retry = Retry(total=1, backoff_factor=0.2)
         connection = PrometheusConnect(url=url, retry=retry, timeout=TIMEOUT_S)
-        connection._session.trust_env = False  # a proxy has no way to this machine's loopback
+        # a proxy has no way to this machine's loopback
+        connection._session.trust_env = not loopback(urlsplit(url).hostname or "")
         _CONNECTIONS[url] = connection._session
     return _CONNECTIONS[url]
 
 
 def _series(query: Query, zone: str, text: str, answer: dict[str, Any]) -> Series:
-    labels = {key: value for key, value in answer["metric"].items() if key != "__name__"}
+    labels = answer["metric"]
     points = [(float(at), float(value)) for at, value in answer["values"]]
     points = [(at, value) for at, value in points if math.isfinite(value)]
     return Series(
@@ -291,7 +258,7 @@ def _changes(
         if before != after:
             direction = "up" if after > before else "down"
             metric = _risen(counters, service, direction, earlier_s, at_s)
-            reason = f"scale {direction}: {metric or 'metric not recorded'}"
+            reason = f"scale {direction}: {metric or NOT_RECORDED}"
             changes.append(
                 Decision(
                     at_s=at_s, zone=zone, service=service, before=before, after=after, reason=reason

@@ -37,12 +37,13 @@ def build(connect: Connect = connect) -> typer.Typer:
             app.add_typer(module.app, name="config")
         else:
             app.command(name)(command(getattr(module, name), connect))
-    app.command(
-        "agent",
-        hidden=True,
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )(_agent)
+    for name, inner in (("agent", _agent), ("zone-agent", _zone_agent)):
+        app.command(
+            name,
+            hidden=True,
+            add_help_option=False,
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        )(inner)
     return app
 
 
@@ -51,6 +52,13 @@ def _agent(context: typer.Context) -> None:
     from insurectl.cli.agent import agent
 
     agent(context.args)
+
+
+def _zone_agent(context: typer.Context) -> None:
+    """Runs within a zone of a cluster; started by the chart, not by people."""
+    from insurectl.cli.zone_agent import zone_agent
+
+    zone_agent(context.args)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """``insurectl deploy``: bring the system up."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ def deploy(
     timeout: Annotated[
         float, typer.Option(min=1, max=3600, help="Seconds until it must serve.")
     ] = 120.0,
+    registry: Annotated[
+        str | None, typer.Option(help="Where a cluster pulls the images from; else they are built.")
+    ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Bring the system up, or mend what is there; ends when every zone serves."""
@@ -34,4 +38,6 @@ def deploy(
         seed=session.settings.seed if seed is None else seed,
         timeout_s=timeout,
     )
+    if registry is not None:
+        session.settings = replace(session.settings, registry=registry)
     session.console.show(plan if dry_run else stage.deploy(session.world(), plan))

@@ -39,6 +39,15 @@ SHARED: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "target": (Annotated[str | None, typer.Option("--target", help="Where it runs.")], None),
+    "context": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--context", help="A cluster's context; one for all zones, or one a zone."
+            ),
+        ],
+        None,
+    ),
     "state": (
         Annotated[Path | None, typer.Option("--state", help="Folder of the systems' state.")],
         None,
@@ -58,7 +67,7 @@ SHARED: dict[str, tuple[Any, Any]] = {
         False,
     ),
 }
-SETTINGS = ("name", "target", "state", "reports")
+SETTINGS = ("name", "target", "context", "state", "reports")
 
 
 Connect = Callable[["Settings", "Progress"], "World"]

@@ -19,13 +19,15 @@ class CoreAppSettings(BaseSettings):
     """What only this service is told."""
 
     client_info_url: str
+    client_info_keepalive: bool = True
     partner_per_minute: int = Field(default=10, ge=1)
 
 
 def make() -> tuple[FastAPI, Frame]:
     """The service as its environment describes it."""
     settings, costs, own = ServiceSettings(), CostSettings(), CoreAppSettings()
-    database, clients = Database(DatabaseSettings()), ClientInfo(own.client_info_url)
+    database = Database(DatabaseSettings())
+    clients = ClientInfo(own.client_info_url, keepalive=own.client_info_keepalive)
     frame = Frame(settings, database, Cost(costs, database))
     app = build(
         frame,

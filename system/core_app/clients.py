@@ -40,10 +40,16 @@ class _Answer(BaseModel):
 
 
 class ClientInfo:
-    """client-info, behind the zone's own address for it."""
+    """client-info, behind the zone's own address for it. ``keepalive``: whether a connection may
+    carry a second call; not where each connection is what leads to another replica."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+    def __init__(self, url: str, *, keepalive: bool = True) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            headers=None if keepalive else {"Connection": "close"},
+        )
         self._breaker = AsyncCircuitBreakerFactory(default_threshold=10, default_ttl=2)
 
     async def close(self) -> None:

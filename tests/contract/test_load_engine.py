@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from insurectl.adapters.locust.cluster_engine import ClusterLoadEngine
+from insurectl.adapters.locust.cluster_objects import Workers
 from insurectl.adapters.locust.engine import LocustEngine
 from insurectl.errors import BadInput
 from insurectl.planning.histogram import bin_of, percentile
@@ -25,6 +27,7 @@ from insurectl.ports import LoadEngine, LoadJob
 from insurectl.records import Abort, LoadResult, LoadSecond, Outcome, Scenario, Threshold
 from tests.fakes import FakeLoadEngine
 from tests.http_server import HttpServer, serving
+from tests.process_pods import ProcessPods
 
 UNLIMITED = Limits(generator_cpu=99, shortfall=1, host_cpu=99)  # a busy machine is no failure here
 JOURNEY = """from insurectl.scenario import Journey, task
@@ -113,9 +116,27 @@ def play(engine: LoadEngine, job: LoadJob) -> tuple[LoadResult, list[LoadSecond]
 # ---- every engine ----
 
 
-@pytest.fixture(params=["fake", "locust"])
-def engine(request: pytest.FixtureRequest) -> LoadEngine:
-    return FakeLoadEngine() if request.param == "fake" else LocustEngine(limits=UNLIMITED)
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[ClusterLoadEngine]:
+    """The pods are processes here; tests/cluster has real ones."""
+    cluster = ProcessPods(tmp_path / "pods")
+    yield ClusterLoadEngine(
+        limits=UNLIMITED,
+        cluster=cluster,
+        workers=Workers(system="test", namespace="test", image="none", count=2),
+        inside_url=lambda url: url,
+    )
+    assert not cluster.objects
+
+
+@pytest.fixture(params=["fake", "locust", "inside"])
+def engine(request: pytest.FixtureRequest, inside: ClusterLoadEngine) -> LoadEngine:
+    match request.param:
+        case "fake":
+            return FakeLoadEngine()
+        case "locust":
+            return LocustEngine(limits=UNLIMITED)
+    return inside
 
 
 @pytest.mark.parametrize(
@@ -179,12 +200,17 @@ def test_the_user_may_end_it(engine: LoadEngine, job: MakeJob) -> None:
 
 
 @pytest.fixture
-def real() -> LocustEngine:
-    return LocustEngine(limits=UNLIMITED)
+def real(request: pytest.FixtureRequest, inside: ClusterLoadEngine) -> LoadEngine:
+    there = getattr(request, "param", "here") == "inside"
+    return inside if there else LocustEngine(limits=UNLIMITED)
 
 
+both = pytest.mark.parametrize("real", ["here", "inside"], indirect=True)
+
+
+@both
 def test_the_server_sees_each_arrival_once(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     body = 'self.http.post("/buy?a b", name="buy", json={"who": self.number})'
     result, _ = play(real, job(body, processes=2, rates=(50,)))
@@ -195,7 +221,7 @@ def test_the_server_sees_each_arrival_once(
 
 
 def test_latency_holds_what_the_server_took(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     server.delay_s = 0.1
     result, _ = play(real, job(rates=(30,)))
@@ -205,7 +231,7 @@ def test_latency_holds_what_the_server_took(
 
 
 def test_a_stall_is_seen_by_all_who_arrive_in_it(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     def stall_once(second: LoadSecond) -> None:
         if not stalled:
@@ -221,8 +247,9 @@ def test_a_stall_is_seen_by_all_who_arrive_in_it(
     assert above_half_s > 20  # not only the one that waited longest
 
 
+@both
 def test_it_ends_early_when_a_limit_is_passed(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     server.answers["/"] = (503, "", b"")
     limit = Abort(metric="error_ratio", above=0.5, for_s=2)
@@ -235,6 +262,7 @@ def test_it_ends_early_when_a_limit_is_passed(
     assert result.total.status_counts == {"503": result.total.count}
 
 
+@both
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -243,14 +271,14 @@ def test_it_ends_early_when_a_limit_is_passed(
     ],
 )
 def test_a_journey_with_a_fault_is_bad_input(
-    real: LocustEngine, job: MakeJob, body: str, message: str
+    real: LoadEngine, job: MakeJob, body: str, message: str
 ) -> None:
     with pytest.raises(BadInput, match=message):
         real.play(job(body, rates=[20] * 30), lambda second: None)
 
 
 def test_a_journey_may_fall_over_an_answer_that_failed(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     server.answers["/"] = (500, "", b"no JSON")
     body = 'self.http.get("/", name="look").json()["id"]'
@@ -282,7 +310,7 @@ def test_what_has_no_answer_at_the_end_failed(job: MakeJob, server: HttpServer) 
     assert result.total.status_counts == {"unfinished": result.sent}
 
 
-def test_nobody_there_is_told_apart(real: LocustEngine, job: MakeJob) -> None:
+def test_nobody_there_is_told_apart(real: LoadEngine, job: MakeJob) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
     asked = replace(job(rates=(20,)), base_url=f"http://127.0.0.1:{free}")
@@ -291,7 +319,7 @@ def test_nobody_there_is_told_apart(real: LocustEngine, job: MakeJob) -> None:
 
 
 def test_an_arrival_keeps_its_cookies_and_no_other(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     server.answers["/in"] = (302, "Location: /home\r\nSet-Cookie: who=me\r\n", b"")
     body = 'self.http.get("/in", name="in"); self.http.get("/", name="look")'
@@ -304,7 +332,7 @@ def test_an_arrival_keeps_its_cookies_and_no_other(
 
 
 def test_a_redirect_to_another_server_is_not_followed(
-    real: LocustEngine, job: MakeJob, server: HttpServer
+    real: LoadEngine, job: MakeJob, server: HttpServer
 ) -> None:
     with serving() as other:
         server.answers["/"] = (302, f"Location: {other.url}/\r\n", b"")
@@ -323,7 +351,7 @@ def many_files() -> Iterator[None]:
 
 
 def test_connections_are_kept(
-    real: LocustEngine, job: MakeJob, server: HttpServer, many_files: None
+    real: LoadEngine, job: MakeJob, server: HttpServer, many_files: None
 ) -> None:
     """More than 1,100 at once, since ``select`` knows no file above 1023."""
     server.delay_s = 1.0
@@ -332,8 +360,9 @@ def test_connections_are_kept(
     assert server.connections < 1.1 * 1200
 
 
+@both
 def test_a_load_that_is_interrupted_while_it_starts_is_a_result(
-    real: LocustEngine, job: MakeJob
+    real: LoadEngine, job: MakeJob
 ) -> None:
     threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     result = real.play(job(rates=[20] * 30), lambda second: None)
@@ -341,7 +370,7 @@ def test_a_load_that_is_interrupted_while_it_starts_is_a_result(
     assert result.reasons == ("interrupted after 0 of 30 s",)
 
 
-def test_a_child_that_was_lost_makes_it_invalid(real: LocustEngine, job: MakeJob) -> None:
+def test_a_child_that_was_lost_makes_it_invalid(real: LoadEngine, job: MakeJob) -> None:
     def kill_one(second: LoadSecond) -> None:
         for child in psutil.Process().children()[:1]:
             child.kill()
@@ -350,6 +379,39 @@ def test_a_child_that_was_lost_makes_it_invalid(real: LocustEngine, job: MakeJob
     assert result.outcome is Outcome.INVALID
     assert "of 2 ended by signal 9 in the middle of the run" in result.reasons[0]
     assert 0 < result.total.count < 20 * 30
+
+
+def test_a_worker_that_was_lost_makes_it_invalid(inside: ClusterLoadEngine, job: MakeJob) -> None:
+    def kill_one(second: LoadSecond) -> None:
+        for child in psutil.Process().children()[:1]:
+            child.kill()
+
+    result = inside.play(job(rates=[20] * 30), kill_one)
+    assert result.outcome is Outcome.INVALID
+    assert "of 2 was lost: its pod" in result.reasons[0]
+    assert "exit code -9" in result.reasons[0]
+    assert 0 < result.total.count < 20 * 30
+
+
+def test_workers_are_judged_by_what_they_used(inside: ClusterLoadEngine, job: MakeJob) -> None:
+    strict = replace(inside, limits=Limits(generator_cpu=0, host_cpu=0))
+    result = strict.play(job(rates=[40] * 3), lambda second: None)
+    assert result.outcome is Outcome.INVALID
+    assert "a load worker was saturated" in result.reasons[0]
+    assert "the node of a load worker was saturated" in result.reasons[-1]
+    assert 0 < result.generator_cpu < 1
+    assert 0 < result.host_cpu <= 1
+
+
+def test_workers_get_the_partners_keys(
+    inside: ClusterLoadEngine, job: MakeJob, server: HttpServer, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("first\nsecond\n", encoding="utf-8")
+    body = 'self.http.get(f"/{self.partner_keys[1]}", name="look")'
+    asked = replace(job(body, rates=(20,)), partner_keys_file=str(keys))
+    result = inside.play(asked, lambda second: None)
+    assert server.seen == {"/second": result.sent}
 
 
 @pytest.mark.parametrize("then", ["pass", "while True: pass"], ids=["it yields", "it never does"])

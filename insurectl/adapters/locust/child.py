@@ -1,9 +1,10 @@
 """One process of the load generator: ``python -m insurectl.adapters.locust.child JOB``.
 
 The only file that imports locust, which patches the whole process for gevent. JOB is a JSON
-file (``Job``). Lines on stdin: ``go T`` (the start, by ``time.monotonic``), ``stop``; the end
-of stdin means that the parent is gone. JSON lines on stdout, by ``kind``: ``ready``, ``bad``
-(the journey can't be played), ``tick`` (one a second: what was counted since), ``end``.
+file (``Job``). Lines on stdin: ``go T`` (the start, by ``time.monotonic``), ``on`` (the parent is
+still there), ``stop``; the end of stdin means that the parent is gone. JSON lines on stdout, by
+``kind``: ``ready``, ``bad`` (the journey can't be played), ``tick`` (one a second: what was
+counted since), ``end``; ``lost``: it had to stop by itself, for a ``reason``.
 """
 
 from locust import FastHttpUser  # isort: skip # first: it patches what the others import
@@ -15,7 +16,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ OTHER_FILES = 64  # pipes, the event loop's, what a journey opens
 PATIENCE_S = 2.0  # after the order to stop; a journey that never yields is not waited for
 _OUT = os.fdopen(os.dup(1), "w")
 _REAL_SLEEP = get_original("time", "sleep")
+_REAL_SELECT = get_original("select", "select")
 
 
 def connector(job: Job) -> Callable[[], Connection]:
@@ -64,21 +66,39 @@ def tell(kind: str, **values: Any) -> None:
 def main(job_file: str) -> int:
     """0 when it could play."""
     os.dup2(2, 1)  # what a journey prints is no message to the parent
-    job = _within_file_limit(TypeAdapter(Job).validate_json(Path(job_file).read_bytes()))
+    job = TypeAdapter(Job).validate_json(Path(job_file).read_bytes())
+    return play(job, Parent(tell=tell, start_s=float))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """How its parent is spoken to. ``start_s``: what the parent calls the start, by
+    ``time.monotonic``; ``patience_s``: without any order for so long the parent is taken for
+    gone (None: only when stdin ends)."""
+
+    tell: Callable[..., None]
+    start_s: Callable[[str], float]
+    patience_s: float | None = None
+
+
+def play(job: Job, parent: Parent) -> int:
+    """Get ready, wait for the order, play; 0 when it could."""
+    job = _within_file_limit(job)
     try:
-        player = Player(job, connector(job), tell)
+        player = Player(job, connector(job), parent.tell)
     except BadFile as error:
-        tell("bad", message=str(error))
+        parent.tell("bad", message=str(error))
         return 2
     _rarely_look_for_garbage()
-    tell("ready")
-    words = _in_a_thread(_order)
+    parent.tell("ready")
+    words = _in_a_thread(lambda: _order(parent))
     if words[:1] != ["go"]:
         return 0
-    gevent.spawn(_stop_when_told, player)
-    player.play(float(words[1]))
+    start_s = parent.start_s(words[1])
+    gevent.spawn(_stop_when_told, player, parent)
+    player.play(start_s)
     if player.bad is not None:
-        tell("bad", message=str(player.bad))
+        parent.tell("bad", message=str(player.bad))
         return 2
     return 0
 
@@ -89,22 +109,32 @@ def _in_a_thread(read: Callable[[], list[str]]) -> list[str]:
     return words
 
 
-def _order() -> list[str]:
-    """The words of the next line; none at the end of stdin."""
-    line = bytearray()
-    while (byte := os.read(0, 1)) not in {b"", b"\n"}:
-        line += byte
-    return line.decode().split()
+def _order(parent: Parent) -> list[str]:
+    """The words of the next order; none when the parent is gone."""
+    words = ["on"]
+    while words == ["on"]:
+        line = bytearray()
+        while (byte := _byte(parent)) not in {b"", b"\n"}:
+            line += byte
+        words = line.decode().split()
+    return words
 
 
-def _stop_when_told(player: Player) -> None:
-    _in_a_thread(_last_order)
+def _byte(parent: Parent) -> bytes:
+    if parent.patience_s is not None and not _REAL_SELECT([0], [], [], parent.patience_s)[0]:
+        parent.tell("lost", reason=f"no word came from insurectl for {parent.patience_s:g} s")
+        return b""
+    return os.read(0, 1)
+
+
+def _stop_when_told(player: Player, parent: Parent) -> None:
+    _in_a_thread(lambda: _last_order(parent))
     player.stop()
 
 
-def _last_order() -> list[str]:
+def _last_order(parent: Parent) -> list[str]:
     """It is to stop, or the parent is gone."""
-    words = _order()
+    words = _order(parent)
     get_original("_thread", "start_new_thread")(_leave_late, ())
     return words
 

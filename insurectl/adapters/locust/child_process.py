@@ -7,26 +7,20 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from insurectl.adapters.locust.run import Line
 
 CHILD = "insurectl.adapters.locust.child"
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a child said; its ``kind`` is ``gone`` when it will say no more."""
-
-    child: "ChildProcess"
-    content: dict[str, Any]
 
 
 class ChildProcess:
     """One process; its lines go to the run's queue."""
 
-    def __init__(self, number: int, job_file: Path, lines: "queue.Queue[Line]") -> None:
-        self.number = number
+    def __init__(
+        self, number: int, children: int, job_file: Path, lines: "queue.Queue[Line]"
+    ) -> None:
+        self.number, self._children = number, children
         self.log = job_file.with_suffix(".log")
         self.ready = self.ended = self.gone = False
         self.second = 0
@@ -64,6 +58,15 @@ class ChildProcess:
                 pipe.close()
         if self.log.exists() and not self.log.stat().st_size:
             self.log.unlink()
+
+    def lost(self) -> str:
+        """How it ended, which it should not have; waits for it."""
+        code = self.process.wait()
+        how = f"by signal {-code}" if code < 0 else f"with {code}"
+        return (
+            f"load generator {self.number} of {self._children} ended {how} in the middle "
+            f"of the run ({self.told()})"
+        )
 
     def told(self) -> str:
         """The end of its log."""

@@ -33,11 +33,8 @@ class Watch:
 
     @property
     def generator(self) -> float:
-        """The busiest child's share of a core in all but the worst tenth of the seconds: a
-        generator that is saturated at the peak only has spoilt the peak."""
-        if not self._shares:
-            return 0.0
-        return sorted(self._shares)[math.ceil(GENERATOR_SHARE * len(self._shares)) - 1]
+        """The busiest child's share of a core."""
+        return in_most_seconds(self._shares)
 
     @property
     def host(self) -> float:
@@ -54,6 +51,14 @@ class Watch:
         except psutil.NoSuchProcess:
             return 0.0
         return float(times.user + times.system)
+
+
+def in_most_seconds(shares: Sequence[float]) -> float:
+    """In all but the worst tenth of the seconds: a generator that is saturated at the peak only
+    has spoilt the peak. 0 where nothing was measured."""
+    if not shares:
+        return 0.0
+    return sorted(shares)[math.ceil(GENERATOR_SHARE * len(shares)) - 1]
 
 
 def _idle(times: Any) -> float:

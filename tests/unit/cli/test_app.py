@@ -131,8 +131,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_target_that_there_is_not_names_those_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert app.run(["status", "--target", "kind"]) == ExitCode.USAGE
-    assert "no target 'kind'; there are: local" in capsys.readouterr().err
+    assert app.run(["status", "--target", "moon"]) == ExitCode.USAGE
+    assert "no target 'moon'; there are: local, kind, kubeconfig" in capsys.readouterr().err
 
 
 def test_a_run_keeps_every_setting_as_text(tmp_path: Path) -> None:

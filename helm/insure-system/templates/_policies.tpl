@@ -1,0 +1,193 @@
+{{/* Who may talk to whom; the README has the same as a table, and a test compares the two. */}}
+
+{{/* Pods of this namespace. */}}
+{{- define "insure.pods" -}}
+{podSelector: {matchLabels: {app.kubernetes.io/name: insure-system, app.kubernetes.io/component: {{ . }}}}}
+{{- end }}
+
+{{/* Pods of one component in every namespace of this system (insurectl labels them). */}}
+{{- define "insure.podsOfSystem" -}}
+{{/* dict: root, component */ -}}
+{namespaceSelector: {matchLabels: {insurectl.system: {{ .root.Values.system }}}}, podSelector: {matchLabels: {app.kubernetes.io/name: insure-system, app.kubernetes.io/component: {{ .component }}}}}
+{{- end }}
+
+{{/* Pods of one component outside the zones. */}}
+{{- define "insure.podsOutside" -}}
+{{/* dict: root, component */ -}}
+{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ include "insure.outsideNamespace" .root }}}}, podSelector: {matchLabels: {app.kubernetes.io/name: insure-system, app.kubernetes.io/component: {{ .component }}}}}
+{{- end }}
+
+{{- define "insure.toDatabase" -}}
+- port: {{ include "insure.databasePort" . }}
+  {{- with .Values.external.postgresql }}
+  {{- with .cidr }}
+  to: [{ipBlock: {cidr: {{ . | quote }}}}]
+  {{- end }}
+  {{- else }}
+  to: [{{ include "insure.podsOutside" (dict "root" . "component" "postgresql") }}]
+  {{- end }}
+{{- end }}
+
+{{/* The API server is no pod: its address can only be given by value. */}}
+{{- define "insure.toApiServer" -}}
+{{- range .Values.networkPolicy.apiServer.ports }}
+- port: {{ int64 . }}
+  to: {{ $.Values.networkPolicy.apiServer.to | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* People, and what else may ask; a Service's NodePort or load balancer can't be selected. */}}
+{{- define "insure.fromPeople" -}}
+{{/* dict: root, peers, edge (whether the edge asks too) */ -}}
+- port: 8080
+  {{- if .peers }}
+  from:
+    {{- toYaml .peers | nindent 4 }}
+    - {{ include "insure.podsOfSystem" (dict "root" .root "component" "load") }}
+    - {{ include "insure.pods" "test" }}
+    {{- if .edge }}
+    - {{ include "insure.podsOutside" (dict "root" .root "component" "edge") }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+
+{{- define "insure.fromPrometheus" -}}
+{{/* dict: root, port */ -}}
+{{- if include "insure.hasPrometheus" .root }}
+- port: {{ .port }}
+  from: [{{ include "insure.pods" "prometheus" }}]
+{{- else if .root.Values.prometheus.from }}
+- port: {{ .port }}
+  from: {{ .root.Values.prometheus.from | toJson }}
+{{- end }}
+{{- end }}
+
+{{- define "insure.rules" -}}
+{{- if .Values.parts.zone }}
+{{- include "insure.zoneRules" . }}
+{{- end }}
+{{- if .Values.parts.outside }}
+{{- include "insure.outsideRules" . }}
+{{- end }}
+{{ include "insure.visitorRules" . }}
+{{- end }}
+
+{{- define "insure.zoneRules" }}
+{{- $front := include "insure.front" . }}
+{{- $services := keys .Values.services | sortAlpha }}
+gateway:
+  ingress:
+    {{- include "insure.fromPeople" (dict "root" . "peers" .Values.gateway.from "edge" true) | nindent 4 }}
+    {{- include "insure.fromPrometheus" (dict "root" . "port" 9113) | nindent 4 }}
+  egress:
+    - {port: 8080, to: [{{ include "insure.pods" $front }}]}
+{{- range $name, $service := .Values.services }}
+{{ $name }}:
+  ingress:
+    {{- if $service.front }}
+    - {port: 8080, from: [{{ include "insure.pods" "gateway" }}]}
+    {{- end }}
+    {{- range $other, $one := $.Values.services }}
+    {{- if has $name $one.needs }}
+    - {port: 8080, from: [{{ include "insure.pods" $other }}]}
+    {{- end }}
+    {{- end }}
+    {{- include "insure.fromPrometheus" (dict "root" $ "port" 8080) | nindent 4 }}
+  egress:
+    {{- range $service.needs }}
+    {{- if has . $services }}
+    - {port: 8080, to: [{{ include "insure.pods" . }}]}
+    {{- end }}
+    {{- end }}
+    {{- include "insure.toDatabase" $ | nindent 4 }}
+{{- end }}
+migrations:
+  egress:
+    {{- include "insure.toDatabase" . | nindent 4 }}
+zone-agent:
+  ingress:
+    {{- include "insure.fromPrometheus" (dict "root" . "port" 9114) | nindent 4 }}
+  egress:
+    {{- include "insure.toApiServer" . | nindent 4 }}
+{{- if include "insure.hasPrometheus" . }}
+prometheus:
+  ingress:
+    - port: 9090
+      from:
+        - {{ include "insure.pods" "test" }}
+        {{- with .Values.networkPolicy.kedaNamespace }}
+        - {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ . }}}}}
+        {{- end }}
+        {{- with .Values.prometheus.from }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  egress:
+    {{- range $services }}
+    - {port: 8080, to: [{{ include "insure.pods" . }}]}
+    {{- end }}
+    - {port: 9113, to: [{{ include "insure.pods" "gateway" }}]}
+    - {port: 9114, to: [{{ include "insure.pods" "zone-agent" }}]}
+    {{- with .Values.prometheus.edge }}
+    - port: {{ splitList ":" . | last }}
+      {{- if hasPrefix (printf "edge.%s." (include "insure.outsideNamespace" $)) . }}
+      to: [{{ include "insure.podsOutside" (dict "root" $ "component" "edge") }}]
+      {{- end }}
+    {{- end }}
+    {{- include "insure.toApiServer" . | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{- define "insure.outsideRules" }}
+{{- if include "insure.hasEdge" . }}
+edge:
+  ingress:
+    {{- include "insure.fromPeople" (dict "root" . "peers" .Values.edge.from) | nindent 4 }}
+    - port: 8404
+      from:
+        - {{ include "insure.podsOfSystem" (dict "root" . "component" "prometheus") }}
+        - {{ include "insure.pods" "test" }}
+  egress:
+    - {port: 8080, to: [{{ include "insure.podsOfSystem" (dict "root" . "component" "gateway") }}]}
+    {{- if .Values.edge.to }}
+    {{- range .Values.edge.zones }}
+    - {port: {{ splitList ":" .gateway | last }}, to: {{ $.Values.edge.to | toJson }}}
+    {{- end }}
+    {{- end }}
+{{- end }}
+{{- if include "insure.hasPostgresql" . }}
+postgresql:
+  ingress:
+    - port: 5432
+      from:
+        {{- range append (keys .Values.services | sortAlpha) "migrations" }}
+        - {{ include "insure.podsOfSystem" (dict "root" $ "component" .) }}
+        {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Pods that come for a while: the load's workers, and `helm test`. */}}
+{{- define "insure.visitorRules" -}}
+load:
+  egress:
+    - {port: 8080, to: [{{ include "insure.podsOfSystem" (dict "root" . "component" "gateway") }}]}
+    {{- with .Values.external.edge }}
+    - port: {{ .port | default 443 | int64 }}
+      {{- with .cidr }}
+      to: [{ipBlock: {cidr: {{ . | quote }}}}]
+      {{- end }}
+    {{- else }}
+    - {port: 8080, to: [{{ include "insure.podsOutside" (dict "root" . "component" "edge") }}]}
+    {{- end }}
+test:
+  egress:
+    {{- if .Values.parts.zone }}
+    - {port: 8080, to: [{{ include "insure.pods" "gateway" }}]}
+    {{- if include "insure.hasPrometheus" . }}
+    - {port: 9090, to: [{{ include "insure.pods" "prometheus" }}]}
+    {{- end }}
+    {{- end }}
+    {{- if include "insure.hasEdge" . }}
+    - {port: 8080, to: [{{ include "insure.pods" "edge" }}]}
+    - {port: 8404, to: [{{ include "insure.pods" "edge" }}]}
+    {{- end }}
+{{- end }}

@@ -1,0 +1,140 @@
+"""What a new cluster lacks: names, each with a manifest or a chart, by address or by file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from insurectl.adapters import cluster_zone
+from insurectl.adapters.cluster_ground import Site
+from insurectl.adapters.helm import Helm
+from insurectl.adapters.kubernetes_api import ClusterApi
+from insurectl.errors import BadFile, BadInput, MissingOnMachine, TargetNotReady
+from insurectl.ports import Clock
+
+APIS = {  # by which it is known whether a cluster has it
+    "metrics-server": "metrics.k8s.io/v1beta1",
+    "keda": "keda.sh/v1alpha1",
+}
+FETCH_S = 60
+READY_WITHIN_S = 180.0
+LOOK_S = 1.0
+INSECURE = "--kubelet-insecure-tls"  # kubelets of kind sign their certificates themselves
+
+
+@dataclass(frozen=True)
+class AddOn:
+    """``place``: a manifest (``.yaml``, ``.yml``) or else a chart, as Helm names charts."""
+
+    name: str
+    place: str
+
+    @property
+    def manifest(self) -> bool:
+        """Whether it is applied as it is, without Helm."""
+        return self.place.endswith((".yaml", ".yml"))
+
+
+def parse(entries: Sequence[str]) -> tuple[AddOn, ...]:
+    """``name=place`` each; BadInput for what is neither, or a file that is not there."""
+    found = []
+    for entry in entries:
+        name, separator, place = entry.partition("=")
+        if not separator or not name or not place:
+            raise BadInput(
+                f"add-on {entry!r}: wanted is NAME=PLACE, such as "
+                "metrics-server=/path/to/metrics-server.yaml"
+            )
+        if name not in APIS:
+            raise BadInput(f"add-on {name!r} is not known; there are: {', '.join(APIS)}")
+        if "://" not in place and not Path(place).exists():
+            raise BadInput(f"add-on {name}: there is no {place}")
+        found.append(AddOn(name, place))
+    return tuple(found)
+
+
+def ensure(
+    site: Site, wanted: Sequence[AddOn], clock: Clock, *, timeout_s: float = READY_WITHIN_S
+) -> tuple[str, ...]:
+    """Install those whose API the cluster does not serve; returns their names once they serve."""
+    cluster = cluster_zone.api(site)
+    missing = [one for one in wanted if not cluster.has_api(APIS[one.name])]
+    for one in missing:
+        if one.manifest:
+            cluster.apply_all(_documents(one), force=True)
+        else:
+            Helm(site.context, site.kubeconfig).upgrade_install(
+                one.name, one.name, one.place, {}, timeout_s, create_namespace=True
+            )
+    for one in missing:
+        _await_api(cluster, one, clock, timeout_s)
+    return tuple(one.name for one in missing)
+
+
+def _await_api(cluster: ClusterApi, one: AddOn, clock: Clock, timeout_s: float) -> None:
+    """Served, and by pods that are ready: a webhook of it may be asked from now on."""
+    until_s = clock.now() + timeout_s
+    places = _namespaces(one)
+    while True:
+        waiting = [
+            f"{found.name} {found.ready}/{found.wanted}"
+            for place in places
+            for found in cluster.deployments(place)
+            if not found.rolled_out
+        ]
+        if not waiting and cluster.has_api(APIS[one.name]):
+            return
+        if clock.now() > until_s:
+            why = [line for place in places for line in cluster.why_not_ready(place)]
+            told = ", ".join(waiting) or f"{APIS[one.name]} is not served"
+            raise TargetNotReady(
+                "\n".join(
+                    [f"add-on {one.name} is not ready within {timeout_s:.0f} s: {told}", *why]
+                )
+            )
+        clock.sleep(LOOK_S)
+
+
+def _namespaces(one: AddOn) -> list[str]:
+    if not one.manifest:
+        return [one.name]
+    found = {str(document.get("metadata", {}).get("namespace", "")) for document in _documents(one)}
+    return sorted(found - {""})
+
+
+def _documents(one: AddOn) -> list[dict[str, Any]]:
+    try:
+        parts = list(yaml.safe_load_all(_text(one)))
+    except yaml.YAMLError as error:
+        raise BadFile(one.place, f"it is no manifest: {error}") from None
+    documents = [part for part in parts if part]
+    if not all(isinstance(part, dict) and "kind" in part for part in documents):
+        raise BadFile(one.place, "it is no manifest: a document has no kind")
+    return [_for_kind(document) for document in documents]
+
+
+def _for_kind(document: dict[str, Any]) -> dict[str, Any]:
+    metadata: Mapping[str, Any] = document.get("metadata", {})
+    if document["kind"] == "Deployment" and metadata.get("name") == "metrics-server":
+        container = document["spec"]["template"]["spec"]["containers"][0]
+        if INSECURE not in container.setdefault("args", []):
+            container["args"].append(INSECURE)
+    return document
+
+
+def _text(one: AddOn) -> str:
+    if "://" not in one.place:
+        return Path(one.place).read_text()
+    import requests  # noqa: PLC0415 - heavy, and needed for an address only
+
+    try:
+        answer = requests.get(one.place, timeout=FETCH_S)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise MissingOnMachine(
+            f"add-on {one.name} can't be had from {one.place}: {error}; give a file instead: "
+            f"INSURECTL_ADDONS={one.name}=/path/to/{one.name}.yaml"
+        ) from None
+    return answer.text

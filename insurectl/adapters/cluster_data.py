@@ -1,0 +1,39 @@
+"""Seed data of a system in clusters: the services' own command, run in one of their pods."""
+
+from insurectl.adapters.cluster_ground import Site
+from insurectl.adapters.cluster_zone import api
+from insurectl.adapters.kubernetes_api import ClusterApi
+from insurectl.adapters.local_data import PARTNERS
+from insurectl.adapters.local_state import LocalState
+from insurectl.adapters.topology import Topology
+from insurectl.errors import TargetNotReady
+
+WITHIN_S = 600.0  # a million clients take that long
+KEYS = "/tmp/partner-keys.txt"  # in the pod; taken away at once
+
+
+def fill(site: Site, state: LocalState, known: Topology, clients: int, seed: int) -> None:
+    """Clients and partners; the partners' keys are kept on this machine, mode 0600."""
+    cluster = api(site)
+    told = {
+        "client-info": ["--clients", f"{clients}"],
+        "core-app": ["--partners", f"{PARTNERS}", "--keys-file", KEYS],
+    }
+    for service, arguments in told.items():
+        module = known.service(service).module
+        command = ["python", "-m", module, "seed", "--seed", f"{seed}", *arguments]
+        _run(cluster, site, service, command)
+    keys = _run(cluster, site, "core-app", ["sh", "-c", f"cat {KEYS}; rm -f {KEYS}"])
+    state.partner_keys.touch(mode=0o600)
+    state.partner_keys.write_text(keys)
+
+
+def _run(cluster: ClusterApi, site: Site, service: str, command: list[str]) -> str:
+    ready = [p for p in cluster.pods(site.namespace) if p.component == service and p.ready]
+    if not ready:
+        raise TargetNotReady(f"no pod of {service} is ready in {site.namespace}")
+    done = cluster.execute(site.namespace, ready[0].name, service, command, timeout_s=WITHIN_S)
+    if done.code:
+        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        raise TargetNotReady(f"{service}: {' '.join(command[:4])} ended with {done.code}: {last}")
+    return done.stdout

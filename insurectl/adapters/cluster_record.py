@@ -1,0 +1,105 @@
+"""What is kept on this machine of a system in clusters."""
+
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+from insurectl.adapters.cluster_ground import Ground
+from insurectl.adapters.local_state import LocalState, write_record
+from insurectl.errors import BadInput, TargetNotReady
+from insurectl.records import Deployment, Tuning
+
+GROUND = "ground.json"
+PENDING = "tuning-pending.json"
+CHOICES = "choices.json"
+OVERLAY = "tuning-values.yaml"
+
+
+def check_target(state: LocalState, target: str) -> None:
+    """BadInput when the system of that name is deployed on another target."""
+    try:
+        found = state.deployment().target
+    except TargetNotReady:
+        return
+    if found != target:
+        name = state.folder.name
+        raise BadInput(
+            f"the system {name!r} is deployed on the target {found}, not on {target}: take "
+            f"another --name, or `insurectl destroy --target {found}` first"
+        )
+
+
+def make(state: LocalState) -> None:
+    """The system's folder, its secrets for the owner alone."""
+    state.folder.mkdir(parents=True, exist_ok=True)
+    state.secrets.mkdir(mode=0o700, exist_ok=True)
+
+
+def password(state: LocalState, role: str) -> str:
+    """The role's, made when there is none yet."""
+    path = state.secrets / role
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
+def keep_choices(folder: Path, choices: Mapping[str, object]) -> None:
+    """The settings that this system was deployed with."""
+    (folder / CHOICES).write_text(json.dumps(dict(choices), default=str, indent=2))
+
+
+def choices(folder: Path) -> dict[str, Any]:
+    """Setting -> value; empty for a system that is on this machine, or not deployed."""
+    path = folder / CHOICES
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def keep_ground(folder: Path, ground: Ground) -> None:
+    write_record(folder / GROUND, Ground, ground)
+
+
+def ground(folder: Path) -> Ground:
+    """TargetNotReady when there is none."""
+    path = folder / GROUND
+    if not path.exists():
+        raise TargetNotReady(
+            f"no system {folder.name!r} is deployed here; insurectl deploy brings one up"
+        )
+    return TypeAdapter(Ground).validate_json(path.read_bytes())
+
+
+def intend(folder: Path, tuning: Tuning) -> None:
+    """Keep what is about to be put in force, so that a call that dies halfway is finished."""
+    write_record(folder / PENDING, Tuning, tuning)
+
+
+def intended(folder: Path) -> Tuning | None:
+    """What an earlier call began to put in force and did not end."""
+    path = folder / PENDING
+    return TypeAdapter(Tuning).validate_json(path.read_bytes()) if path.exists() else None
+
+
+def settled(state: LocalState, deployment: Deployment, seed: int) -> None:
+    """Keep the record; nothing is half-done any more."""
+    state.keep(deployment, seed)
+    (state.folder / PENDING).unlink(missing_ok=True)
+
+
+def keep_overlay(folder: Path, values: Mapping[str, object]) -> Path:
+    """The tuning as values of the chart: `helm upgrade -f` with it keeps the tuning."""
+    path = folder / OVERLAY
+    path.write_text(yaml.safe_dump(dict(values), sort_keys=False))
+    return path
+
+
+def remove(state: LocalState) -> None:
+    """The folder with all that is in it."""
+    if state.folder.exists():
+        shutil.rmtree(state.folder)

@@ -1,0 +1,103 @@
+"""One zone in its cluster: namespace, secrets, the chart's release, and waiting for its pods."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from insurectl.adapters import cluster_record, cluster_values, programs, topology
+from insurectl.adapters.cluster_ground import RELEASE, Site
+from insurectl.adapters.helm import Helm
+from insurectl.adapters.kubernetes_api import ClusterApi
+from insurectl.adapters.local_state import LocalState
+from insurectl.errors import InsurectlError, TargetNotReady
+from insurectl.ports import Clock, Progress
+from insurectl.records import Tuning
+
+LOOK_S = 1.0
+HOOKS_WITHIN_S = 300.0  # migrations, and the image that they may have to wait for
+SECRET = "database"
+SUPERUSER = "postgres"
+
+
+def api(site: Site) -> ClusterApi:
+    """The cluster that the site stands in; one connection for all who ask."""
+    written_s = site.kubeconfig.stat().st_mtime if site.kubeconfig else 0.0
+    return _api(site.context, site.kubeconfig, written_s)
+
+
+@lru_cache(maxsize=16)
+def _api(context: str, kubeconfig: Path | None, _written_s: float) -> ClusterApi:
+    """``_written_s``: a cluster that was made anew has another certificate."""
+    return ClusterApi(context, kubeconfig)
+
+
+def release(site: Site, system: str, values: Mapping[str, Any], passwords: dict[str, str]) -> None:
+    """Bring the site's release to these values; its namespace and secret are made when they are
+    not there. Returns before its pods are ready."""
+    cluster = api(site)
+    cluster.ensure_namespace(site.namespace, site.labels(system))
+    cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system))
+    try:
+        Helm(site.context, site.kubeconfig).upgrade_install(
+            RELEASE, site.namespace, cluster_values.chart_folder(), values, HOOKS_WITHIN_S
+        )
+    except TargetNotReady as error:
+        told = "\n".join(cluster.why_not_ready(site.namespace))
+        raise TargetNotReady(f"{error}\n{told}" if told else str(error)) from error
+
+
+def passwords(state: LocalState, *, superuser: bool) -> dict[str, str]:
+    """Role -> password, made when there is none yet."""
+    names = list(cluster_values.roles(topology.bundled().services))
+    return {
+        name: cluster_record.password(state, name)
+        for name in ([*names, SUPERUSER] if superuser else names)
+    }
+
+
+def set_replicas(site: Site, tuning: Tuning) -> None:
+    """Through the scale subresource, where no autoscaler does it."""
+    cluster = api(site)
+    for one in tuning.services:
+        if one.autoscaling is None:
+            cluster.scale(site.namespace, one.service, one.replicas)
+
+
+def await_rollout(
+    sites: Sequence[Site], timeout_s: float, clock: Clock, progress: Progress
+) -> None:
+    """Until every pod of every site is ready; TargetNotReady with the reason of each that is
+    not when time runs out."""
+    until_s = clock.now() + timeout_s
+    while waiting := {site: told for site in sites if (told := _not_rolled_out(site))}:
+        shown = "; ".join(f"{site.namespace}: {', '.join(told)}" for site, told in waiting.items())
+        if clock.now() > until_s:
+            why = [line for site in waiting for line in api(site).why_not_ready(site.namespace)]
+            raise TargetNotReady("\n".join([f"not ready within {timeout_s:.0f} s: {shown}", *why]))
+        progress.live(f"waiting for {shown}")
+        clock.sleep(LOOK_S)
+
+
+def _not_rolled_out(site: Site) -> list[str]:
+    cluster = api(site)
+    everything = (*cluster.deployments(site.namespace), *cluster.stateful_sets(site.namespace))
+    return [f"{one.name} {one.ready}/{one.wanted}" for one in everything if not one.rolled_out]
+
+
+def at_once(tasks: Sequence[Callable[[], object]]) -> None:
+    """Run all at once; when they have ended, what went wrong is raised: every reason in one."""
+    failed: list[InsurectlError] = []
+    with ThreadPoolExecutor(max(1, len(tasks))) as pool:
+        for future in [pool.submit(task) for task in tasks]:
+            try:
+                future.result()
+            except InsurectlError as error:
+                failed.append(error)
+            except KeyboardInterrupt:
+                programs.stop_all()  # no thread waits for a helm or a kind any longer
+                raise
+    if failed:
+        told = dict.fromkeys(str(error) for error in failed)
+        raise type(failed[0])("\n".join(told)) from failed[0]

@@ -1,0 +1,143 @@
+"""A real API server for tests, in seconds: no Docker, kwok plays the nodes.
+
+Fixtures:
+``control_plane`` (session)  kubeconfig and context of an API server, scheduler and controller
+                             manager of this session's own; skipped where it can't be started.
+``cluster`` (session)        a ClusterApi to it.
+``node`` (session)           the name of a node of it on which pods "run": zone label ``a``,
+                             4 cores, 8 GiB; its pods have no logs and no exec.
+``namespace``                a new, empty namespace; deleted afterwards.
+``deployment``               makes a Deployment there: ``deployment(name, replicas=1, **pod_spec)``.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from insurectl.adapters.kubernetes_api import ClusterApi
+
+SCRIPT = Path(__file__).parents[3] / "shared" / "cluster" / "control-plane"
+PORT = 6443
+LABELS = {
+    "app.kubernetes.io/managed-by": "insurectl",
+    "insurectl.system": "test",
+    "insurectl.zone": "a",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """``folder``: its processes' files, so that a test can stop one."""
+
+    kubeconfig: Path
+    context: str
+    folder: Path
+
+
+def _free_address() -> str:
+    """Sessions side by side must not meet."""
+    for last in range(1, 255):
+        with socket.socket() as probe:
+            try:
+                probe.bind((f"127.0.43.{last}", PORT))
+            except OSError:
+                continue
+            return f"127.0.43.{last}"
+    pytest.skip("no address of 127.0.43.0/24 is free")
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    if not SCRIPT.is_file():
+        pytest.skip("no shared/cluster/control-plane beside this repository")
+    folder = tmp_path_factory.mktemp("control-plane")
+    env = {"CONTROL_PLANE_ADDRESS": _free_address(), "HPA_SYNC": "1s", **os.environ}
+    started = subprocess.run(
+        [SCRIPT, "start", folder], env=env, capture_output=True, text=True, check=False
+    )
+    try:
+        if started.returncode:
+            pytest.skip(f"control-plane does not start: {started.stderr.strip()[-300:]}")
+        yield ControlPlane(kubeconfig=_checked(folder), context="control-plane", folder=folder)
+    finally:
+        subprocess.run([SCRIPT, "stop", folder], env=env, capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checked(folder: Path) -> Path:
+    """The script's kubeconfig checks no certificate; this one does, as users' do."""
+    config = yaml.safe_load((folder / "kubeconfig").read_text())
+    server = config["clusters"][0]["cluster"]["server"]
+    config["clusters"][0]["cluster"] = {
+        "server": server,
+        "certificate-authority": str(folder / "certs" / "apiserver.crt"),
+    }
+    path = folder / "kubeconfig-checked"
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+@pytest.fixture(scope="session")
+def cluster(control_plane: ControlPlane) -> ClusterApi:
+    return ClusterApi(control_plane.context, control_plane.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def node(cluster: ClusterApi) -> str:
+    room = {"cpu": "4", "memory": "8Gi", "pods": "50"}
+    cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": "node-a",
+                "annotations": {"kwok.x-k8s.io/node": "fake"},
+                "labels": {"topology.kubernetes.io/zone": "a"},
+            },
+            "status": {"allocatable": room, "capacity": room},
+        }
+    )
+    return "node-a"
+
+
+@pytest.fixture
+def namespace(cluster: ClusterApi) -> Iterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.ensure_namespace(name, LABELS, pod_security="privileged")
+    yield name
+    cluster.delete("v1", "Namespace", "", name)
+
+
+@pytest.fixture
+def deployment(cluster: ClusterApi, namespace: str) -> Callable[..., str]:
+    def make(name: str, replicas: int = 1, **pod_spec: Any) -> str:
+        container = {"name": name, "image": "test/none:1"}
+        labels = {"app.kubernetes.io/component": name, "insurectl.zone": "a"}
+        cluster.apply(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": name, "namespace": namespace, "labels": labels},
+                "spec": {
+                    "replicas": replicas,
+                    "selector": {"matchLabels": labels},
+                    "template": {
+                        "metadata": {"labels": labels},
+                        "spec": {"containers": [container], **pod_spec},
+                    },
+                },
+            }
+        )
+        return name
+
+    return make

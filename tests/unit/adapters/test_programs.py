@@ -1,0 +1,62 @@
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from insurectl.adapters import programs
+from insurectl.errors import MissingOnMachine, TargetNotReady
+
+SLEEPS = [
+    sys.executable,
+    "-c",
+    "import subprocess, sys; print('begun', flush=True); print('why', file=sys.stderr, flush=True);"
+    "subprocess.run(['sleep', '60'])",
+]
+
+
+def children() -> list[psutil.Process]:
+    return [
+        one
+        for one in psutil.Process().children(recursive=True)
+        if one.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_a_program_is_run_to_its_end_with_nothing_to_read() -> None:
+    done = programs.run(
+        [sys.executable, "-c", "import sys; print(repr(sys.stdin.read())); sys.exit(3)"], 10
+    )
+    assert (done.code, done.stdout, done.last_lines) == (3, "''\n", "''")
+
+
+def test_a_missing_program_comes_with_how_to_get_it() -> None:
+    with pytest.raises(MissingOnMachine, match=r"no-such is not on the PATH: ask your vendor"):
+        programs.find("no-such", "ask your vendor")
+
+
+def test_a_program_that_takes_too_long_is_stopped_with_all_that_it_started() -> None:
+    with pytest.raises(TargetNotReady, match=r"did not end in 0\.5 s and was stopped.*\nwhy"):
+        programs.run(SLEEPS, 0.5)
+    assert children() == []
+
+
+def test_stop_all_ends_the_programs_of_other_threads() -> None:
+    codes: list[int] = []
+    worker = threading.Thread(target=lambda: codes.append(programs.run(SLEEPS, 60).code))
+    worker.start()
+    while len(children()) < 2:  # it and what it started
+        time.sleep(0.02)
+    programs.stop_all()
+    worker.join(timeout=10)
+    assert codes == [-15]
+    assert children() == []
+
+
+def test_only_the_last_lines_are_told(tmp_path: Path) -> None:
+    done = programs.run(
+        [sys.executable, "-c", "import sys; sys.stderr.write('\\n'.join(map(str, range(99))))"], 10
+    )
+    assert done.last_lines.splitlines() == [f"{number}" for number in range(91, 99)]
