@@ -71,6 +71,9 @@ class Target(Protocol):
         """Bring it up, or mend what is there; returns when it serves in every zone. What it
         began it takes back when it fails."""
 
+    def preview(self, plan: DeployPlan) -> tuple[str, ...]:
+        """What ``deploy`` would change, line by line; nothing is touched."""
+
     def deployment(self) -> Deployment:
         """What was deployed, as it is set now; TargetNotReady when nothing is."""
 

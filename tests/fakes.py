@@ -126,6 +126,9 @@ class FakeTarget:
         )
         return self.up
 
+    def preview(self, plan: DeployPlan) -> tuple[str, ...]:
+        return (f"make {plan.name} in memory",)
+
     def deployment(self) -> Deployment:
         if self.up is None:
             raise TargetNotReady("nothing is deployed; run `insurectl deploy`")

@@ -60,9 +60,6 @@ class ProcessPods:
         self.objects[manifest["kind"], manifest["metadata"]["name"]] = made
         return made
 
-    def get(self, version: str, kind: str, namespace: str, name: str, /) -> Object | None:
-        return self.objects.get((kind, name))
-
     def list_objects(
         self, version: str, kind: str, namespace: str, labels: Mapping[str, str], /
     ) -> list[Object]:

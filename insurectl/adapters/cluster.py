@@ -84,6 +84,23 @@ class ClusterTarget:
             cluster_record.settled(self.state, deployment, seed)
         return deployment
 
+    def preview(self, plan: DeployPlan) -> tuple[str, ...]:
+        """The difference of the manifests in each zone that is there."""
+        before = self._before()
+        if before is None:
+            return self.groundwork.preview(plan.zones)
+        ground, seed = self._ground(), self.state.seed() if plan.seed is None else plan.seed
+        tuning = cluster_tuning.as_clusters_do(plan.tuning or before.tuning)
+        after = replace(before, tuning=tuning)
+        told = []
+        for site in self._here(ground):
+            values = cluster_values.merged(
+                self._zone_values(ground, site, after, seed), cluster_values.overlay(tuning)
+            )
+            told += [f"namespace {site.namespace} ({site.context}):"]
+            told += cluster_zone.diff(site, values).splitlines() or ["nothing would change"]
+        return tuple(told)
+
     def deployment(self) -> Deployment:
         cluster_record.check_target(self.state, self.groundwork.target)
         return self.state.deployment()

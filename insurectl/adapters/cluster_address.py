@@ -1,12 +1,13 @@
 """Where a Service of a cluster is reached from outside it."""
 
 from insurectl.adapters.cluster_ground import Site
-from insurectl.adapters.kubernetes_api import ClusterApi, Object
+from insurectl.adapters.kubernetes_api import ClusterApi, NotAllowed, Object
 
 
 def of_service(cluster: ClusterApi, site: Site, service: str) -> str:
     """``host:port``, or empty as long as it has none. A node port is asked at the first node's
-    own address, which every network plug-in of the cluster serves."""
+    own address, which every network plug-in of the cluster serves; who may not look at nodes
+    asks at the node of one of the Service's pods."""
     seen = cluster.get("v1", "Service", site.namespace, service)
     if seen is None:
         return ""
@@ -17,7 +18,10 @@ def of_service(cluster: ClusterApi, site: Site, service: str) -> str:
         return f"{host}:{port['port']}" if host else ""
     if "nodePort" not in port:
         return ""
-    host = _node_address(cluster)
+    try:
+        host = _node_address(cluster)
+    except NotAllowed:
+        host = _pod_host(cluster, site, seen["spec"].get("selector") or {})
     return f"{host}:{port['nodePort']}" if host else ""
 
 
@@ -27,3 +31,9 @@ def _node_address(cluster: ClusterApi) -> str:
         if found := addresses.get("ExternalIP") or addresses.get("InternalIP"):
             return str(found)
     return ""
+
+
+def _pod_host(cluster: ClusterApi, site: Site, selector: dict[str, str]) -> str:
+    pods = cluster.list_objects("v1", "Pod", site.namespace, selector)
+    hosts = (one.get("status", {}).get("hostIP") for one in pods)
+    return str(next((host for host in hosts if host), ""))

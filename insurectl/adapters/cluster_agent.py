@@ -27,7 +27,7 @@ from insurectl.adapters.cluster_hpa import (
 )
 from insurectl.adapters.kubernetes_errors import Unreachable
 from insurectl.adapters.kubernetes_values import quantity, seconds
-from insurectl.errors import InsurectlError
+from insurectl.errors import InsurectlError, TargetNotReady
 
 CACHE_S = 1.0
 CALLS = ("deployments", "pods", "metrics", "autoscalers", "triggers")
@@ -248,10 +248,13 @@ def _gauge(name: str, told: str, labels: Sequence[str] = ()) -> GaugeMetricFamil
 
 
 def serve(metrics: ZoneMetrics, host: str, port: int) -> None:
-    """Until the process is ended (KeyboardInterrupt)."""
+    """Until the process is ended (KeyboardInterrupt); TargetNotReady where it can't listen."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(metrics)
-    server, thread = start_http_server(port, host, registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise TargetNotReady(f"nothing can listen at {host}:{port}: {error.strerror}") from None
     log("serves", zone=metrics.zone, namespace=metrics.namespace, host=host, port=port)
     try:
         threading.Event().wait()

@@ -66,6 +66,9 @@ class Groundwork(Protocol):
         """What can be known to go wrong before anything starts: MissingOnMachine,
         TargetNotReady or BadInput."""
 
+    def preview(self, zones: tuple[str, ...]) -> tuple[str, ...]:
+        """What would be made, one line each."""
+
     def lay(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> Ground:
         """Clusters, images, what a new cluster lacks, PostgreSQL and the edge; twice does
         nothing. ``folder``: the system's own, with its secrets."""

@@ -1,9 +1,11 @@
 """The two images of the system: built from a source tree, or those of a registry."""
 
 import insurectl
-from insurectl.adapters import docker_engine
+from insurectl.adapters import cluster_zone, docker_engine
+from insurectl.adapters.cluster_ground import Site
 from insurectl.adapters.cluster_values import Images
 from insurectl.adapters.kind_clusters import KindClusters
+from insurectl.adapters.kubernetes_api import Object
 from insurectl.errors import BadInput
 from insurectl.ports import Progress
 
@@ -33,9 +35,16 @@ def built(progress: Progress, registry: str) -> Images:
     return images
 
 
-def load(kind: KindClusters, cluster: str, images: Images) -> None:
-    """Into every node of the cluster, unless they are there."""
-    kind.load_images(cluster, images.names())
+def load(kind: KindClusters, cluster: str, site: Site, images: Images) -> None:
+    """Into every node of the cluster, unless the nodes say that they have them."""
+    nodes = cluster_zone.api(site).list_objects("v1", "Node", "")
+    if missing := [one for one in images.names() if not all(_has(node, one) for node in nodes)]:
+        kind.load_images(cluster, missing)
+
+
+def _has(node: Object, image: str) -> bool:
+    held = [name for one in node["status"].get("images") or () for name in one.get("names") or ()]
+    return any(name.endswith(f"/{image}") for name in held)
 
 
 def version() -> str:

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from insurectl.adapters.cluster_ground import Ground
-from insurectl.adapters.local_state import LocalState, write_record
-from insurectl.errors import BadInput, TargetNotReady
+from insurectl.adapters.cluster_ground import Ground, Site
+from insurectl.adapters.local_state import LocalState, Record, write_record
+from insurectl.errors import BadFile, BadInput, TargetNotReady
 from insurectl.records import Deployment, Tuning
 
+DEPLOYMENT = "deployment.json"
 GROUND = "ground.json"
 PENDING = "tuning-pending.json"
 CHOICES = "choices.json"
 OVERLAY = "tuning-values.yaml"
+NOT_OURS = "is no record that this insurectl knows"
+GIVEN = "secrets-given.json"  # names of the passwords that the user put there
 
 
 def check_target(state: LocalState, target: str) -> None:
@@ -36,9 +39,13 @@ def check_target(state: LocalState, target: str) -> None:
 
 
 def make(state: LocalState) -> None:
-    """The system's folder, its secrets for the owner alone."""
+    """The system's folder, its secrets for the owner alone. What lies among the secrets before
+    the first deploy is the user's: ``remove`` leaves it."""
     state.folder.mkdir(parents=True, exist_ok=True)
     state.secrets.mkdir(mode=0o700, exist_ok=True)
+    given = state.folder / GIVEN
+    if not given.exists() and not (state.folder / DEPLOYMENT).exists():
+        given.write_text(json.dumps(sorted(one.name for one in state.secrets.iterdir())))
 
 
 def password(state: LocalState, role: str) -> str:
@@ -58,7 +65,12 @@ def keep_choices(folder: Path, choices: Mapping[str, object]) -> None:
 def choices(folder: Path) -> dict[str, Any]:
     """Setting -> value; empty for a system that is on this machine, or not deployed."""
     path = folder / CHOICES
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise BadFile(path, f"{NOT_OURS}: {error}") from error
 
 
 def keep_ground(folder: Path, ground: Ground) -> None:
@@ -72,7 +84,15 @@ def ground(folder: Path) -> Ground:
         raise TargetNotReady(
             f"no system {folder.name!r} is deployed here; insurectl deploy brings one up"
         )
-    return TypeAdapter(Ground).validate_json(path.read_bytes())
+    return _read(path, Ground)
+
+
+def sites(folder: Path) -> tuple[Site, ...]:
+    """All that the ground names; empty when there is none."""
+    if not (folder / GROUND).exists():
+        return ()
+    found = ground(folder)
+    return (*found.sites, *((found.outside,) if found.outside else ()))
 
 
 def intend(folder: Path, tuning: Tuning) -> None:
@@ -83,7 +103,7 @@ def intend(folder: Path, tuning: Tuning) -> None:
 def intended(folder: Path) -> Tuning | None:
     """What an earlier call began to put in force and did not end."""
     path = folder / PENDING
-    return TypeAdapter(Tuning).validate_json(path.read_bytes()) if path.exists() else None
+    return _read(path, Tuning) if path.exists() else None
 
 
 def settled(state: LocalState, deployment: Deployment, seed: int) -> None:
@@ -100,6 +120,26 @@ def keep_overlay(folder: Path, values: Mapping[str, object]) -> Path:
 
 
 def remove(state: LocalState) -> None:
-    """The folder with all that is in it."""
-    if state.folder.exists():
+    """The folder with all that is in it, less the passwords that the user put there."""
+    if not state.folder.exists():
+        return
+    given = state.folder / GIVEN
+    kept = set(json.loads(given.read_text())) if given.exists() else set()
+    if not kept:
         shutil.rmtree(state.folder)
+        return
+    for one in state.folder.iterdir():
+        if one.is_dir() and one != state.secrets:
+            shutil.rmtree(one)
+        elif not one.is_dir():
+            one.unlink()
+    for one in state.secrets.iterdir():
+        if one.name not in kept:
+            one.unlink()
+
+
+def _read(path: Path, kind: type[Record]) -> Record:
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BadFile(path, f"{NOT_OURS}: {error.errors()[0]['msg']}") from error

@@ -184,7 +184,8 @@ def _autoscaling(spec: Autoscaling) -> Values:
 def _metric(metric: MetricTarget) -> Values:
     if metric.kind == "Resource":
         return {"type": metric.name, "utilizationPercent": metric.utilization_percent}
-    return {"type": "rps", "perReplica": _number(metric.average_value or 0.0)}
+    # thousandths: what a quantity of Kubernetes can hold
+    return {"type": "rps", "perReplica": _number(round(metric.average_value or 0.0, 3))}
 
 
 def _rules(rules: ScalingRules) -> Values:
@@ -197,7 +198,7 @@ def _rules(rules: ScalingRules) -> Values:
         ],
     }
     if rules.tolerance is not None:
-        found["tolerance"] = f"{rules.tolerance:g}"
+        found["tolerance"] = f"{_number(round(rules.tolerance, 3))}"
     return found
 
 

@@ -11,19 +11,23 @@ from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.adapters.local_state import LocalState
-from insurectl.errors import InsurectlError, TargetNotReady
+from insurectl.errors import BadInput, InsurectlError, TargetNotReady
 from insurectl.ports import Clock, Progress
 from insurectl.records import Tuning
 
 LOOK_S = 1.0
 HOOKS_WITHIN_S = 300.0  # migrations, and the image that they may have to wait for
+UNSCALED_WITHIN_S = 60.0  # KEDA's own work after a ScaledObject is deleted
+CUSTOM_METRICS = ("custom.metrics.k8s.io/v1beta2", "custom.metrics.k8s.io/v1beta1")
+REQUESTS_METRIC = "http_requests_per_second"
 SECRET = "database"
 SUPERUSER = "postgres"
 
 
 def api(site: Site) -> ClusterApi:
     """The cluster that the site stands in; one connection for all who ask."""
-    written_s = site.kubeconfig.stat().st_mtime if site.kubeconfig else 0.0
+    there = site.kubeconfig is not None and site.kubeconfig.is_file()
+    written_s = site.kubeconfig.stat().st_mtime if site.kubeconfig and there else 0.0
     return _api(site.context, site.kubeconfig, written_s)
 
 
@@ -41,11 +45,41 @@ def release(site: Site, system: str, values: Mapping[str, Any], passwords: dict[
     cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system))
     try:
         Helm(site.context, site.kubeconfig).upgrade_install(
-            RELEASE, site.namespace, cluster_values.chart_folder(), values, HOOKS_WITHIN_S
+            RELEASE,
+            site.namespace,
+            cluster_values.chart_folder(),
+            fitted(cluster, values),
+            HOOKS_WITHIN_S,
         )
     except TargetNotReady as error:
         told = "\n".join(cluster.why_not_ready(site.namespace))
         raise TargetNotReady(f"{error}\n{told}" if told else str(error)) from error
+
+
+def diff(site: Site, values: Mapping[str, Any]) -> str:
+    """What ``release`` would change in the site's manifests."""
+    return Helm(site.context, site.kubeconfig).diff(
+        RELEASE, site.namespace, cluster_values.chart_folder(), fitted(api(site), values)
+    )
+
+
+def fitted(cluster: ClusterApi, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values, with what this cluster can tell a plain autoscaler. BadInput where such a one
+    is asked to go by requests and nothing tells it of them."""
+    services = values.get("services", {}).values()
+    asked = [m for one in services for m in (one.get("autoscaling") or {}).get("metrics", ())]
+    plain = values.get("autoscaling", {}).get("provider") == "hpa"
+    if not plain or all(metric["type"] != "rps" for metric in asked):
+        return values
+    problems = [problem for one in CUSTOM_METRICS if (problem := cluster.api_problem(one))]
+    if len(problems) == len(CUSTOM_METRICS):
+        raise BadInput(
+            f"context {cluster.context}: a plain HorizontalPodAutoscaler can't go by requests a "
+            f"second here, since no adapter tells it of them ({'; '.join(problems)}): install one "
+            f"that serves {REQUESTS_METRIC} of every pod, such as prometheus-adapter, or deploy "
+            "with INSURECTL_AUTOSCALER=keda, or ask for memory alone"
+        )
+    return cluster_values.merged(values, {"autoscaling": {"hpa": {"customMetrics": True}}})
 
 
 def passwords(state: LocalState, *, superuser: bool) -> dict[str, str]:
@@ -60,9 +94,40 @@ def passwords(state: LocalState, *, superuser: bool) -> dict[str, str]:
 def set_replicas(site: Site, tuning: Tuning) -> None:
     """Through the scale subresource, where no autoscaler does it."""
     cluster = api(site)
-    for one in tuning.services:
-        if one.autoscaling is None:
-            cluster.scale(site.namespace, one.service, one.replicas)
+    fixed = [one for one in tuning.services if one.autoscaling is None]
+    if fixed:
+        _await_no_autoscaler(cluster, site, [one.service for one in fixed])
+    for one in fixed:
+        cluster.scale(site.namespace, one.service, one.replicas)
+
+
+def _await_no_autoscaler(cluster: ClusterApi, site: Site, services: Sequence[str]) -> None:
+    """KEDA takes its autoscaler away a moment after its ScaledObject; until then that one would
+    undo what we set."""
+    until_s = cluster.clock.now() + UNSCALED_WITHIN_S
+    targets = {f"Deployment/{name}": name for name in services}
+    while left := [one for one in cluster.hpas(site.namespace) if one.target in targets]:
+        if cluster.clock.now() > until_s:
+            raise TargetNotReady(
+                f"{site.namespace}: an autoscaler still scales {left[0].target} "
+                f"{UNSCALED_WITHIN_S:.0f} s after it was switched off (HorizontalPodAutoscaler "
+                f"{left[0].name}): does KEDA run, or did others make it?"
+            )
+        cluster.clock.sleep(LOOK_S)
+
+
+def await_answer(site: Site, timeout_s: float, clock: Clock) -> None:
+    """Until the API server answers; TargetNotReady with its last words when it does not."""
+    until_s = clock.now() + timeout_s
+    while True:
+        try:
+            api(site).check()
+        except TargetNotReady:
+            if clock.now() > until_s:
+                raise
+            clock.sleep(LOOK_S)
+        else:
+            return
 
 
 def await_rollout(

@@ -166,13 +166,16 @@ class DockerEngine:
     def logs(self, name: str, *, lines: int, follow: bool = False) -> Iterator[str]:
         """The last lines, and with ``follow`` those that come."""
         with _told(f"logs of {name}"):
+            container = self._need(name)
+            if not follow:
+                text = container.logs(tail=lines).decode(errors="replace")
+                yield from text.splitlines()
+                return
             half = b""
-            with closing(self._need(name).logs(stream=True, follow=follow, tail=lines)) as stream:
+            with closing(container.logs(stream=True, follow=True, tail=lines)) as stream:
                 for chunk in stream:
                     *whole, half = (half + chunk).split(b"\n")
                     yield from (line.decode(errors="replace") for line in whole)
-            if half:
-                yield half.decode(errors="replace")
 
     def kill(self, name: str) -> None:
         """As a power cut; fine when it does not run."""

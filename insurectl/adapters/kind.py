@@ -6,7 +6,7 @@ edge and from the other zones alike.
 
 import json
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -75,6 +75,11 @@ class KindGroundwork:
                     f"system made it: take another --name, or `kind delete cluster --name "
                     f"{others[0]}` if nobody needs it"
                 )
+
+    def preview(self, zones: tuple[str, ...]) -> tuple[str, ...]:
+        clusters = [f"make the kind cluster {self._cluster(zone)}" for zone in zones]
+        beside = [f"run the container {self._beside(role)}" for role in ("postgresql", "edge")]
+        return (*clusters, *beside)
 
     def lay(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> Ground:
         """Images first, then every cluster at once, then what stands beside them."""
@@ -201,17 +206,21 @@ class KindGroundwork:
         assert site.kubeconfig is not None
         if cluster in kind.clusters():
             docker_engine.connect().ensure_runs(kind_clusters.control_plane(cluster))
+            cluster_zone.await_answer(site, READY_WITHIN_S, self.clock)
         else:
             config = _cluster_config(ground.gateway_urls[site.zone])
             kind.create(cluster, config, self.node_image or None, READY_WITHIN_S, site.kubeconfig)
-        if not self.registry:
-            cluster_images.load(kind, cluster, ground.images)
         wanted = [
             one
             for one in cluster_addons.parse(self.addons)
             if one.name != "keda" or self.provider == "keda"
         ]
-        cluster_addons.ensure(site, wanted, self.clock)
+        tasks: list[Callable[[], object]] = [
+            partial(cluster_addons.ensure, site, wanted, self.clock)
+        ]
+        if not self.registry:
+            tasks.append(partial(cluster_images.load, kind, cluster, site, ground.images))
+        cluster_zone.at_once(tasks)
 
     def _stand_beside(self, zones: Sequence[str], folder: Path, ground: Ground) -> None:
         engine, known, platform = (

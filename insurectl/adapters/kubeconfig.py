@@ -7,46 +7,36 @@ and the edge stand outside them all and are given.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from insurectl.adapters import (
-    cluster_addons,
     cluster_address,
+    cluster_clear,
     cluster_faults,
     cluster_images,
     cluster_logs,
+    cluster_record,
     cluster_status,
     cluster_values,
     cluster_zone,
+    kubeconfig_checks,
     topology,
 )
-from insurectl.adapters.cluster_ground import Ground, Site
+from insurectl.adapters.cluster_ground import RELEASE, Ground, Site
 from insurectl.adapters.cluster_values import DatabasePlace, Provider
 from insurectl.adapters.helm import Helm
-from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, InsurectlError, TargetNotReady
 from insurectl.ports import Clock, Progress
 from insurectl.records import Fault, ProcessStatus
 
-NEEDED_MIB, NEEDED_MILLIS = 1200, 600  # what one zone asks for with one replica of each service
 ADDRESS_WITHIN_S = 180.0
 OUTSIDE_WITHIN_S = 300.0
 GATEWAY = 8080
 Expose = Literal["node-port", "load-balancer"]
 SERVICE_TYPES = {"node-port": "NodePort", "load-balancer": "LoadBalancer"}
-RIGHTS = (  # verb, resource, group: what a zone's release needs in its namespace
-    ("create", "deployments", "apps"),
-    ("patch", "deployments/scale", "apps"),
-    ("create", "services", ""),
-    ("create", "configmaps", ""),
-    ("create", "secrets", ""),
-    ("create", "roles", "rbac.authorization.k8s.io"),
-    ("create", "networkpolicies", "networking.k8s.io"),
-    ("create", "pods/exec", ""),
-    ("get", "services/proxy", ""),
-)
 
 
 @dataclass(frozen=True)
@@ -69,13 +59,21 @@ class KubeconfigGroundwork:
         """Contexts, versions, rights, APIs, room: before anything is made."""
         self._check_shape(zones)
         Helm(self.contexts[0], self.kubeconfig).version  # noqa: B018 - MissingOnMachine without helm
-        for site in self._sites(zones):
+        for site in self._places(zones):
             cluster = cluster_zone.api(site)
             cluster.check()
-            self._check_rights(cluster, site)
-            self._check_apis(cluster, site)
-            if new:
-                _check_room(cluster, site, zones if self._in_one else ())
+            kubeconfig_checks.rights(cluster, site, self.name, self.provider, new=new)
+            if site.zone:
+                kubeconfig_checks.apis(cluster, site.context, self.provider)
+                if new:
+                    kubeconfig_checks.room(cluster, site)
+
+    def preview(self, zones: tuple[str, ...]) -> tuple[str, ...]:
+        self._check_shape(zones)
+        return tuple(
+            f"make the namespace {site.namespace} in {site.context}, with the release {RELEASE}"
+            for site in self._places(zones)
+        )
 
     def lay(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> Ground:
         """In one context PostgreSQL and the edge come first; given ones are only named."""
@@ -83,11 +81,11 @@ class KubeconfigGroundwork:
         sites = self._sites(zones)
         gateway = {"type": SERVICE_TYPES[self.expose]}
         outside = self._outside() if self._in_one else None
+        if self.external_postgresql:
+            self._check_secrets(folder)
         if outside is not None:
             with progress.step("PostgreSQL and the edge"):
                 self._lay_outside(outside, zones, images, folder, progress)
-        else:
-            self._check_secrets(folder)
         for site in sites:
             cluster_zone.api(site).ensure_namespace(site.namespace, site.labels(self.name))
         edge_url = self.external_edge or self._address(outside, "edge")
@@ -100,6 +98,7 @@ class KubeconfigGroundwork:
             gateways=dict.fromkeys(zones, gateway),
             gateway_urls=dict.fromkeys(zones, ""),
             images=images,
+            notes=self._notes(progress),
         )
 
     def status(self, ground: Ground) -> tuple[ProcessStatus, ...]:
@@ -146,11 +145,13 @@ class KubeconfigGroundwork:
             cluster_faults.drain(ground.outside, fault.zone, "ready")
 
     def clear(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> None:
-        """The namespaces that carry this system's labels, with all that is in them."""
-        sites = self._sites(zones) if zones else ()
-        for site in (*sites, *((self._outside(),) if self._in_one else ())):
-            with progress.step(f"namespace {site.namespace}"):
-                cluster_zone.api(site).delete_namespace(site.namespace, site.labels(self.name))
+        """The namespaces that carry this system's labels, with all that is in them; where these
+        credentials may not delete a namespace, only what is in it."""
+        sites = self._to_clear(zones, folder)
+        if not sites:
+            return
+        with progress.step(f"namespaces {', '.join(site.namespace for site in sites)}"):
+            cluster_zone.at_once([partial(cluster_clear.clear, s, self.name) for s in sites])
 
     # ---- parts of the above ----
 
@@ -182,6 +183,28 @@ class KubeconfigGroundwork:
             kubeconfig=self.kubeconfig,
         )
 
+    def _places(self, zones: tuple[str, ...]) -> tuple[Site, ...]:
+        """Every namespace that there will be."""
+        return (*((self._outside(),) if self._in_one else ()), *self._sites(zones))
+
+    def _to_clear(self, zones: tuple[str, ...], folder: Path) -> tuple[Site, ...]:
+        """What was meant to be made, what the record names, and what carries the labels: an
+        earlier call may have died before it kept a record."""
+        found = [*(self._places(zones) if zones else ()), *cluster_record.sites(folder)]
+        for context in dict.fromkeys(self.contexts):
+            found += cluster_clear.labelled(context, self.kubeconfig, self.name)
+        return tuple({(one.context, one.namespace): one for one in found}.values())
+
+    def _notes(self, progress: Progress) -> tuple[str, ...]:
+        told = []
+        for context in dict.fromkeys(self.contexts):
+            cluster = cluster_zone.api(Site(zone="", context=context, namespace="",
+                                            kubeconfig=self.kubeconfig))
+            if note := kubeconfig_checks.unseen(cluster, context):
+                progress.warn(note)
+                told.append(note)
+        return tuple(told)
+
     def _given_database(self) -> DatabasePlace | None:
         if not self.external_postgresql:
             return None
@@ -194,6 +217,7 @@ class KubeconfigGroundwork:
                 "the target kubeconfig needs a context: --context NAME for all zones in one "
                 "cluster, or --context once a zone"
             )
+        kubeconfig_checks.zone_names(zones, [self._namespace(zone) for zone in zones])
         if self._in_one:
             return
         if len(self.contexts) != len(zones):
@@ -208,35 +232,6 @@ class KubeconfigGroundwork:
                 "external_postgresql (HOST:PORT) and external_edge (URL)"
             )
 
-    def _check_rights(self, cluster: ClusterApi, site: Site) -> None:
-        if site.namespace not in cluster.namespaces(site.labels(self.name)):
-            if not cluster.allowed("create", "namespaces"):
-                labels = ",".join(f"{k}={v}" for k, v in site.labels(self.name).items())
-                raise TargetNotReady(
-                    f"context {site.context} may not create the namespace {site.namespace}: ask "
-                    f"for that right, or for the namespace with the labels {labels}"
-                )
-            return  # who may create it need not have rights in it yet
-        missing = [
-            f"{verb} {resource}"
-            for verb, resource, group in RIGHTS
-            if not cluster.allowed(verb, resource, group, site.namespace)
-        ]
-        if missing:
-            raise TargetNotReady(
-                f"context {site.context} lacks rights in {site.namespace}: {', '.join(missing)}"
-            )
-
-    def _check_apis(self, cluster: ClusterApi, site: Site) -> None:
-        needed = ["metrics-server", *(["keda"] if self.provider == "keda" else [])]
-        for name in needed:
-            if problem := cluster.api_problem(cluster_addons.APIS[name]):
-                other = ", or use plain autoscalers: INSURECTL_AUTOSCALER=hpa"
-                raise TargetNotReady(
-                    f"context {site.context}: {problem}; install {name} in that cluster"
-                    f"{other if name == 'keda' else ''}"
-                )
-
     def _lay_outside(
         self,
         outside: Site,
@@ -246,7 +241,7 @@ class KubeconfigGroundwork:
         progress: Progress,
     ) -> None:
         gateways = [
-            {"name": zone, "gateway": f"gateway.{self._namespace(zone)}.svc:{GATEWAY}"}
+            {"name": zone, "gateway": f"gateway.{self._namespace(zone)}:{GATEWAY}"}
             for zone in zones
         ]
         values = cluster_values.outside_values(
@@ -285,25 +280,3 @@ class KubeconfigGroundwork:
                 )
             self.clock.sleep(1.0)
         return f"http://{found}"
-
-
-def _check_room(cluster: ClusterApi, site: Site, zones: Sequence[str]) -> None:
-    """Every zone's nodes must have room for one replica of each service, or pods would wait."""
-    nodes = [node for node in cluster.nodes() if node.usable]
-    places = {node.zone for node in nodes if node.zone}
-    if zones and site.zone not in places:
-        there = ", ".join(sorted(places)) or "none has that label"
-        label = f"{cluster_values.ZONE_LABEL}={site.zone}"
-        raise TargetNotReady(
-            f"context {site.context}: no node has the label {label} (there are: "
-            f"{there}); name the zones as the nodes do, with --zones"
-        )
-    ours = [node for node in nodes if not zones or node.zone == site.zone]
-    free_mib = sum(node.free_memory_mib for node in ours)
-    free_millis = sum(node.free_cpu_millis for node in ours)
-    if free_mib < NEEDED_MIB or free_millis < NEEDED_MILLIS:
-        raise TargetNotReady(
-            f"context {site.context}, zone {site.zone}: {free_mib:.0f} MiB and {free_millis:.0f}m "
-            f"CPU are free, and a zone asks for {NEEDED_MIB} MiB and {NEEDED_MILLIS}m: add nodes, "
-            "or take down what is not needed"
-        )

@@ -84,6 +84,11 @@ class LocalTarget:
             self.state.keep(deployment, seed)
         return deployment
 
+    def preview(self, plan: DeployPlan) -> tuple[str, ...]:
+        there = self._before() is not None
+        verb = "mend what is not healthy in" if there else "make"
+        return (f"{verb} {self.state.folder}, zones {', '.join(plan.zones)}",)
+
     def deployment(self) -> Deployment:
         return self.state.deployment()
 

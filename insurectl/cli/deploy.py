@@ -40,4 +40,10 @@ def deploy(
     )
     if registry is not None:
         session.settings = replace(session.settings, registry=registry)
-    session.console.show(plan if dry_run else stage.deploy(session.world(), plan))
+    world = session.world()
+    if dry_run:
+        session.console.show(plan)
+        for line in world.target.preview(plan):
+            session.console.line(line)
+        return
+    session.console.show(stage.deploy(world, plan))

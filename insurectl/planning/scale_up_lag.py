@@ -14,6 +14,7 @@ from itertools import pairwise
 from insurectl.records import Decision, Series, Timeline
 
 STEP_RATIO = 1.2  # a rise that is seen above the noise of arrivals
+HOLD_S = 10
 SEEN_SHARE = 0.1  # of a rise: a rate over some scrapes rises bit by bit
 MOMENTS = {  # named query -> field of PodStart
     "pod_created_s": "created_s",
@@ -41,7 +42,8 @@ class ScaleUp:
 
     ``scraped_s``: the first scrape with requests of after the step. ``shown_s``: the time of the
     first sample of the metrics API (or the adapter) that is of after the step. ``decided_s``: the
-    autoscaler's decision. ``pods``: those that were made for it.
+    autoscaler's decision. ``pods``: those that were made for it. ``ready_s``: when as many
+    replicas as it asked for were ready; counts where no pod is known (there are none on `local`).
     """
 
     zone: str
@@ -50,6 +52,7 @@ class ScaleUp:
     shown_s: float | None
     decided_s: float | None
     pods: tuple[PodStart, ...] = ()
+    ready_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ def split(seen: ScaleUp) -> Lag:
         seen.shown_s,
         seen.decided_s,
         _last(one.scheduled_s for one in seen.pods),
-        _last(one.ready_s for one in seen.pods),
+        _last(one.ready_s for one in seen.pods) if seen.pods else seen.ready_s,
     )
     parts: list[tuple[str, float]] = []
     missing: list[str] = []
@@ -101,12 +104,19 @@ def _last(moments: Iterable[float | None]) -> float | None:
 
 
 def steps(rates: Sequence[float], began_s: float) -> tuple[float, ...]:
-    """When the offered load rose by a fifth or more within a second. ``rates``: one a second."""
+    """When the offered load rose by a fifth or more within a second and then held its level for
+    ten; the load's own begin is such a rise. In a ramp, or in a trace that goes up and down,
+    there is no moment that a scale-up could be counted from. ``rates``: one a second."""
     return tuple(
         began_s + second
-        for second, (before, after) in enumerate(pairwise(rates), start=1)
-        if after > 0 and after >= STEP_RATIO * before
+        for second, (before, after) in enumerate(pairwise((0.0, *rates)))
+        if after > 0 and after >= STEP_RATIO * before and _held(rates[second : second + HOLD_S])
     )
+
+
+def _held(rates: Sequence[float]) -> bool:
+    low, high = rates[0] / STEP_RATIO, rates[0] * STEP_RATIO
+    return len(rates) == HOLD_S and all(low < rate < high for rate in rates)
 
 
 def scale_ups(timeline: Timeline, steps_s: Sequence[float], *, service: str) -> tuple[Lag, ...]:
@@ -139,6 +149,20 @@ def _seen(timeline: Timeline, step_s: float, decision: Decision) -> ScaleUp:
         shown_s=_shown_s(series, step_s, decision),
         decided_s=decision.at_s,
         pods=_new_pods(series, decision),
+        ready_s=_ready_s(mine, decision),
+    )
+
+
+def _ready_s(series: Sequence[Series], decision: Decision) -> float | None:
+    return min(
+        (
+            at_s
+            for one in series
+            if one.name == "ready_replicas"
+            for at_s, count in zip(one.times_s, one.values, strict=True)
+            if at_s >= decision.at_s and count >= decision.after
+        ),
+        default=None,
     )
 
 

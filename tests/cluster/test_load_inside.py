@@ -143,6 +143,7 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
         )
     finally:
         run("kind", "delete", "cluster", "--name", name, "--kubeconfig", str(kubeconfig))
+        run("docker", "image", "rm", "--force", image)
 
 
 def run(*command: str) -> str:
@@ -277,7 +278,7 @@ def figures(result: LoadResult) -> str:
 
 def test_a_worker_that_is_too_weak_is_found(inside: Inside, job: MakeJob) -> None:
     weak = replace(inside.engine(cpu=0.1, count=1), limits=Limits(shortfall=1, host_cpu=99))
-    result = weak.play(job(rates=(150.0,) * 15), lambda second: None)
+    result = weak.play(job(rates=(400.0,) * 10), lambda second: None)
     assert result.outcome is Outcome.INVALID
     assert "a load worker was saturated" in result.reasons[0]
     assert any("held back by its own CPU limit" in one for one in result.reasons)
@@ -293,7 +294,7 @@ def test_the_user_may_end_it(inside: Inside, job: MakeJob) -> None:
     seconds: list[LoadSecond] = []
     result = inside.engine().play(job(rates=(20.0,) * 300), interrupt_once)
     assert result.outcome is Outcome.INTERRUPTED
-    assert 0 < result.total.count + result.scheduled < 20 * 60
+    assert 0 < result.scheduled < 20 * 60
     assert inside.left() == []
 
 
@@ -324,7 +325,8 @@ def test_a_journey_with_a_fault_is_bad_input(inside: Inside, job: MakeJob) -> No
 @pytest.mark.parametrize(
     ("workers", "why"),
     [
-        pytest.param({"image": "insure-system/service:none"}, "ImagePullBackOff", id="no image"),
+        pytest.param({"image": "insure-system/service:none"}, "ImagePull", id="no image"),
+        pytest.param({"memory_mib": 30}, "OOMKilled", id="too little memory"),
     ],
 )
 def test_workers_that_do_not_start_say_why(

@@ -118,7 +118,7 @@ prometheus:
         {{- with .Values.networkPolicy.kedaNamespace }}
         - {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ . }}}}}
         {{- end }}
-        {{- with .Values.prometheus.from }}
+        {{- with concat .Values.prometheus.from .Values.networkPolicy.apiServer.from }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
   egress:
@@ -146,6 +146,9 @@ edge:
       from:
         - {{ include "insure.podsOfSystem" (dict "root" . "component" "prometheus") }}
         - {{ include "insure.pods" "test" }}
+        {{- with .Values.networkPolicy.apiServer.from }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   egress:
     - {port: 8080, to: [{{ include "insure.podsOfSystem" (dict "root" . "component" "gateway") }}]}
     {{- if .Values.edge.to }}

@@ -51,7 +51,6 @@ class Cluster(Protocol):
     """What is needed of ``ClusterApi``; TargetNotReady when it does not answer or refuses."""
 
     def create(self, manifest: Mapping[str, Any], /) -> Manifest: ...
-    def get(self, version: str, kind: str, namespace: str, name: str, /) -> Manifest | None: ...
     def list_objects(
         self, version: str, kind: str, namespace: str, labels: Mapping[str, str], /
     ) -> list[Manifest]: ...
@@ -139,6 +138,7 @@ class ClusterWorker:
             return f"{why} ({error})"
         about = {("Pod", self._pod), ("Job", place.job)}
         said = [one.message for one in events if one.warning and (one.kind, one.name) in about]
+        said = [message for message in said if message not in why]
         return " / ".join(dict.fromkeys([why, *said[-2:], *self._noise]))
 
     # ---- its log ----

@@ -1,13 +1,16 @@
 """Against a hand-written API server; the real one is asked in tests/cluster."""
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from insurectl.adapters.cluster_agent import ZoneMetrics
+from insurectl.adapters.cluster_agent import ZoneMetrics, serve
 from insurectl.adapters.kubernetes_errors import NotThere, Unreachable
+from insurectl.cli.zone_agent import zone_agent
+from insurectl.errors import BadInput, TargetNotReady
 
 Objects = dict[str, Any]
 SPACE = "namespaces/insure-x-a"
@@ -209,3 +212,18 @@ def test_an_api_server_that_does_not_answer_is_asked_once_a_scrape(zone: Zone) -
 def test_an_object_that_is_not_as_its_api_says_is_a_gap(zone: Zone) -> None:
     zone.api.lists[USAGE] = [{"metadata": {"name": POD}, "containers": [{"name": "x"}]}]
     assert zone.scrape()['insurectl_agent_api_errors_total{call="metrics"}'] == 1
+
+
+@pytest.mark.parametrize("listen", ["9114", "0.0.0.0:", "0.0.0.0:http", "0.0.0.0:70000"])
+def test_an_address_that_can_not_be_used_is_refused(listen: str) -> None:
+    with pytest.raises(BadInput, match="wanted is HOST:PORT"):
+        zone_agent(["--namespace", "x", "--zone", "a", "--listen", listen])
+
+
+def test_an_address_that_is_taken_says_so(zone: Zone) -> None:
+    metrics = ZoneMetrics(zone.api, "insure-x-a", "a", lambda: 0.5)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(TargetNotReady, match="Address already in use"),
+    ):
+        serve(metrics, "127.0.0.1", taken.getsockname()[1])

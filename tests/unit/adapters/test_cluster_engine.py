@@ -55,9 +55,6 @@ class FakeCluster:
     def create(self, manifest: Mapping[str, Any], /) -> dict[str, Any]:
         return dict(manifest)
 
-    def get(self, version: str, kind: str, namespace: str, name: str, /) -> None:
-        return None
-
     def list_objects(
         self, version: str, kind: str, namespace: str, labels: Mapping[str, str], /
     ) -> list[dict[str, Any]]:

@@ -118,6 +118,10 @@ def test_the_table_is_about_all_that_the_chart_deploys() -> None:
             {"networkPolicy": {"apiServer": {"to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}]}}},
             "zone-agent", "person", 443, False, id="the API server at its own address",
         ),
+        pytest.param(
+            {"networkPolicy": {"apiServer": {"from": [{"ipBlock": {"cidr": "203.0.113.7/32"}}]}}},
+            "person", "prometheus", 9090, True, id="what the API server passes on",
+        ),
         pytest.param({}, "prometheus", "edge", 8404, False, id="the edge is not asked by default"),
         pytest.param(
             {"networkPolicy": {"enabled": False}},

@@ -70,7 +70,10 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
     "named entrances": {
         "gateway": {"from": PEER, "service": {"type": "NodePort", "nodePort": 30080}},
         "prometheus": {"from": PEER, "edge": "192.0.2.9:8404"},
-        "networkPolicy": {"apiServer": {"to": PEER, "ports": [6443]}, "kedaNamespace": None},
+        "networkPolicy": {
+            "apiServer": {"to": PEER, "ports": [6443], "from": PEER},
+            "kedaNamespace": None,
+        },
     },
     "edge to other clusters": {
         **OUTSIDE,
@@ -78,6 +81,7 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
             **{"zones": [{"name": "a", "gateway": "192.0.2.3:30080"}], "to": PEER, "from": PEER},
             "service": {"type": "LoadBalancer"},
         },
+        "networkPolicy": {"apiServer": {"from": PEER}},
     },
     "no policies, no migrations, no spread": {
         "networkPolicy": {"enabled": False},

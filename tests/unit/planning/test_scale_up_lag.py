@@ -94,11 +94,14 @@ def test_each_part_ends_where_the_next_begins(
     ("rates", "found"),
     [
         pytest.param([], (), id="no load"),
-        pytest.param([5, 5, 5], (), id="even"),
-        pytest.param([5, 5, 15, 15, 30], (52.0, 54.0), id="two steps"),
-        pytest.param([0, 0, 1], (52.0,), id="from nothing"),
-        pytest.param([10, 11, 12], (), id="a slow ramp has no step"),
-        pytest.param([10, 5, 5], (), id="down"),
+        pytest.param([5] * 20, (50.0,), id="its begin"),
+        pytest.param([0] * 3 + [5] * 20, (53.0,), id="its begin after a while"),
+        pytest.param([5] * 10 + [15] * 10 + [30] * 10, (50.0, 60.0, 70.0), id="two more"),
+        pytest.param([5] * 10 + [30] * 3, (50.0,), id="too short to tell"),
+        pytest.param([10 * 1.1**n for n in range(20)], (), id="a slow ramp has none"),
+        pytest.param([10 * 1.3**n for n in range(20)], (), id="a steep one neither"),
+        pytest.param([10, 13] * 10, (), id="up and down"),
+        pytest.param([10] * 10 + [5] * 10, (50.0,), id="down"),
     ],
 )
 def test_a_step_is_a_rise_within_a_second(rates: list[float], found: tuple[float, ...]) -> None:
@@ -170,6 +173,13 @@ def test_a_metric_that_comes_past_the_metrics_api_has_no_time_there() -> None:
     reason = "scale up: http_requests_per_second"
     (lag,) = scale_ups(timeline([up(122, 1, 2, reason)], RATE, AGES), [100.0], service="core-app")
     assert lag.missing == ("metrics API", "schedule", "start")
+
+
+def test_where_no_pod_is_known_the_ready_replicas_count() -> None:
+    ready = series("ready_replicas", {120: 1, 124: 1, 126: 2, 128: 2}, service="core-app")
+    (lag,) = scale_ups(timeline([up(122, 1, 2)], RATE, AGES, ready), [100.0], service="core-app")
+    assert (lag.total_s, lag.missing) == (26, ("schedule",))
+    assert parts(lag)["start"] == 4
 
 
 @pytest.mark.parametrize(
