@@ -27,8 +27,11 @@ test-cluster: setup ## the tests that need Docker, kind, helm or an API server; 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench
 
+campaign: setup ## the long proofs, those that need a real control plane (11 minutes)
+	@$(BIN)/python -m tests.bench P12
+
 clean: ## take away what make and insurectl left in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo lint test test-cluster bench clean
+.PHONY: help setup demo lint test test-cluster bench campaign clean

@@ -83,6 +83,9 @@ class Target(Protocol):
     def logs(self, process: str, *, zone: str | None, lines: int, follow: bool) -> Iterator[str]:
         """The last lines of one process or all replicas of one service, and what follows."""
 
+    def as_set(self, tuning: Tuning) -> Tuning:
+        """The tuning as ``tune`` would put it in force: what this target can't set is its own."""
+
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         """Put a whole tuning in force (replicas, autoscaling, limits); returns when it is."""
 

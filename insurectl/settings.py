@@ -63,6 +63,7 @@ class Settings:
     external_edge: Annotated[str, Field(pattern=URL)] = ""
     load_from: Literal["here", "cluster"] = "here"
     load_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    load_worker_cpu: Annotated[float, Field(ge=0.1, le=1, allow_inf_nan=False)] = 1.0
     # a Prometheus that is there already
     prometheus_url: str = ""
     prometheus_token_file: str = ""

@@ -1,6 +1,6 @@
 """Settings -> concrete adapters; a dict a port, nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,8 @@ from insurectl.adapters.scenario_file import scenarios_folder
 from insurectl.adapters.write_probe import WriteProbe
 from insurectl.adapters.zone_agent import LocalZone
 from insurectl.errors import BadInput
-from insurectl.ports import Clock, MetricsSource, Progress, Target, World
+from insurectl.ports import Clock, LoadEngine, MetricsSource, Progress, Target, World
+from insurectl.records import Deployment
 from insurectl.settings import NAMES, Settings
 from insurectl.stages.autoscale import Controller
 
@@ -78,8 +79,11 @@ def _kubeconfig(settings: Settings, clock: Clock) -> Target:
 
 def _cluster(settings: Settings, clock: Clock, groundwork: "Groundwork") -> Target:
     from insurectl.adapters.cluster import ClusterTarget  # noqa: PLC0415 - the same
+    from insurectl.adapters.cluster_adopted_target import AdoptedTarget  # noqa: PLC0415 - the same
 
-    return ClusterTarget(
+    folder = settings.state.absolute() / settings.name
+    target = AdoptedTarget if cluster_record.is_adopted(folder) else ClusterTarget
+    return target(
         settings.name,
         settings.state.absolute(),
         clock,
@@ -102,11 +106,48 @@ def as_deployed(settings: Settings) -> Settings:
     return replace(settings, **told) if told else settings
 
 
+def adopt(
+    settings: Settings, places: Mapping[str, str], *, edge_url: str, partner_keys: Path | None
+) -> Deployment:
+    """Take up a system that others deployed; ``places``: zone -> namespace."""
+    from insurectl.adapters import cluster_adopt  # noqa: PLC0415 - only where it is used
+    from insurectl.adapters.local_state import LocalState  # noqa: PLC0415 - the same
+
+    if settings.target != "kubeconfig":
+        raise BadInput(
+            f"the target is {settings.target}; a system of others is adopted in a cluster that "
+            "exists: --target kubeconfig"
+        )
+    ground = cluster_adopt.ground(places, settings.context, _path(settings.kubeconfig), edge_url)
+    return cluster_adopt.adopt(
+        LocalState(settings.state.absolute() / settings.name),
+        ground,
+        now_s=SystemClock().now(),
+        clients=settings.clients,
+        seed=settings.seed,
+        partner_keys=partner_keys,
+        choices={name: getattr(settings, name) for name in CHOICES},
+    )
+
+
 TARGETS: dict[str, Callable[[Settings, Clock], Target]] = {
     "local": _local,
     "kind": _kind,
     "kubeconfig": _kubeconfig,
 }
+
+
+def _engine(settings: Settings) -> LoadEngine:
+    if settings.load_from == "here":
+        from insurectl.adapters.locust.engine import LocustEngine  # noqa: PLC0415 - heavy
+
+        return LocustEngine()
+    if settings.target == "local":
+        raise BadInput("load_from: the target local is no cluster: load is made `here`")
+    from insurectl.adapters.cluster_load import LoadFromInside  # noqa: PLC0415 - heavy
+
+    folder = settings.state.absolute() / settings.name
+    return LoadFromInside(folder, settings.load_workers, settings.load_worker_cpu)
 
 
 def _metrics(settings: Settings) -> MetricsSource:
@@ -140,14 +181,13 @@ def connect(settings: Settings, progress: Progress) -> World:
     settings = as_deployed(settings)
     if settings.target not in TARGETS:
         raise BadInput(f"no target {settings.target!r}; there are: {', '.join(TARGETS)}")
-    # only commands need these; the agent of a zone, which is wired here too, does not
-    from insurectl.adapters.locust.engine import LocustEngine  # noqa: PLC0415
+    # only commands need this; the agent of a zone, which is wired here too, does not
     from insurectl.render.report import ReportRenderer  # noqa: PLC0415
 
     clock = SystemClock()
     return World(
         target=TARGETS[settings.target](settings, clock),
-        engine=LocustEngine(),
+        engine=_engine(settings),
         metrics=_metrics(settings),
         runs=RunFolder(settings.reports),
         probe=WriteProbe(scenarios_folder() / "probe.yaml"),

@@ -53,7 +53,13 @@ class QueueMetrics:
         times = tuple(start_s + SCRAPE_S * n for n in range(1, round((end_s - start_s) / SCRAPE_S)))
         load = next((one for one in self.engine.results if one.started_s == start_s), None)
         found = [
-            _series("startup_s", zone, times, STARTS_S + 0.1 * number, {"replica": f"{number}"})
+            _series(
+                "startup_s",
+                zone,
+                times if number else (start_s, *times),  # the first one was there before
+                STARTS_S + 0.1 * number,
+                {"replica": f"{number}"},
+            )
             for zone in zones
             for number in range(3)
         ]

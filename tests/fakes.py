@@ -162,6 +162,9 @@ class FakeTarget:
     def logs(self, process: str, *, zone: str | None, lines: int, follow: bool) -> Iterator[str]:
         yield from [f"{process} line {number}" for number in range(lines)]
 
+    def as_set(self, tuning: Tuning) -> Tuning:
+        return tuning
+
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         self.up = replace(self.deployment(), tuning=tuning)
         self.tuned.append(tuning)

@@ -136,6 +136,9 @@ class ClusterTarget:
             raise BadInput(f"no zone {zone!r}; there are: {_names(ground)}")
         return cluster_logs.read(sites, process, lines=lines, follow=follow)
 
+    def as_set(self, tuning: Tuning) -> Tuning:
+        return cluster_tuning.as_clusters_do(tuning)
+
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         """Through Helm, so that the next upgrade by anybody starts from it; refuses when others
         changed in the meantime what it would overwrite."""
@@ -147,7 +150,7 @@ class ClusterTarget:
             known = (before.tuning, *([half_done] if half_done else ()))
             cluster_tuning.refuse_others(self._here(ground), known)
             seed = self.state.seed()
-            self._put_in_force(ground, after, seed, TUNED_WITHIN_S, progress)
+            self._put_in_force(ground, after, seed, TUNED_WITHIN_S, progress, migrate=False)
             self._await_health(TUNED_WITHIN_S, progress)
             cluster_record.settled(self.state, after, seed)
         return after
@@ -232,8 +235,11 @@ class ClusterTarget:
         seed: int,
         timeout_s: float,
         progress: Progress,
+        *,
+        migrate: bool = True,
     ) -> None:
         """What is meant is kept first: if this ends halfway, the next deploy ends it."""
+        cluster_tuning.must_fit(self._here(ground), self.provider, deployment.tuning)
         cluster_record.intend(self.state.folder, deployment.tuning)
         values = cluster_values.overlay(deployment.tuning)
         cluster_record.keep_overlay(self.state.folder, values)
@@ -246,6 +252,7 @@ class ClusterTarget:
                 self.name,
                 cluster_values.merged(self._zone_values(ground, site, deployment, seed), values),
                 passwords,
+                migrate=migrate,
             )
             for site in here
         ]
@@ -271,6 +278,7 @@ class ClusterTarget:
             provider=self.provider,
             scrape_interval_s=self.scrape_interval_s,
             gateway=ground.gateways[site.zone],
+            edge="" if ground.outside else ground.edge_inside,
             pinned=site.pinned,
         )
 

@@ -1,7 +1,8 @@
 """What a new cluster lacks: names, each with a manifest or a chart, by address or by file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ class AddOn:
 
 
 def parse(entries: Sequence[str]) -> tuple[AddOn, ...]:
-    """``name=place`` each; BadInput for what is neither, or a file that is not there."""
-    found = []
+    """``name=place`` each; BadInput for what is neither, BadFile for a file that is no manifest."""
+    found: list[AddOn] = []
     for entry in entries:
         name, separator, place = entry.partition("=")
         if not separator or not name or not place:
@@ -51,7 +52,12 @@ def parse(entries: Sequence[str]) -> tuple[AddOn, ...]:
             raise BadInput(f"add-on {name!r} is not known; there are: {', '.join(APIS)}")
         if "://" not in place and not Path(place).exists():
             raise BadInput(f"add-on {name}: there is no {place}")
-        found.append(AddOn(name, place))
+        if name in [one.name for one in found]:
+            raise BadInput(f"add-on {name!r} is there twice: one place for each")
+        one = AddOn(name, place)
+        if one.manifest and "://" not in place:
+            _documents(one)
+        found.append(one)
     return tuple(found)
 
 
@@ -100,24 +106,47 @@ def _await_api(cluster: ClusterApi, one: AddOn, clock: Clock, timeout_s: float) 
 def _namespaces(one: AddOn) -> list[str]:
     if not one.manifest:
         return [one.name]
-    found = {str(document.get("metadata", {}).get("namespace", "")) for document in _documents(one)}
+    found = {str(document["metadata"].get("namespace", "")) for document in _documents(one)}
     return sorted(found - {""})
 
 
+@lru_cache(maxsize=8)
 def _documents(one: AddOn) -> list[dict[str, Any]]:
+    """Kept, since every zone's cluster is given the same."""
     try:
-        parts = list(yaml.safe_load_all(_text(one)))
-    except yaml.YAMLError as error:
+        parts = [part for part in yaml.safe_load_all(_text(one)) if part]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadFile(one.place, f"it is no manifest: {error}") from None
-    documents = [part for part in parts if part]
-    if not all(isinstance(part, dict) and "kind" in part for part in documents):
-        raise BadFile(one.place, "it is no manifest: a document has no kind")
+    except OSError as error:
+        raise BadFile(one.place, f"it can't be read: {error.strerror}") from None
+    documents = [inner for part in parts for inner in _objects(part)]
+    if not documents:
+        raise BadFile(one.place, "it is no manifest: it holds no object")
+    for number, document in enumerate(documents, 1):
+        if not _is_object(document):
+            raise BadFile(
+                one.place,
+                f"it is no manifest: document {number} lacks apiVersion, kind or metadata.name",
+            )
     return [_for_kind(document) for document in documents]
 
 
+def _objects(part: Any) -> list[Any]:
+    """Of a ``List``, as kubectl prints several, each of its items."""
+    if isinstance(part, dict) and part.get("kind") == "List":
+        return list(part.get("items") or ())
+    return [part]
+
+
+def _is_object(document: Any) -> bool:
+    match document:
+        case {"apiVersion": str(), "kind": str(), "metadata": {"name": str()}}:
+            return True
+    return False
+
+
 def _for_kind(document: dict[str, Any]) -> dict[str, Any]:
-    metadata: Mapping[str, Any] = document.get("metadata", {})
-    if document["kind"] == "Deployment" and metadata.get("name") == "metrics-server":
+    if document["kind"] == "Deployment" and document["metadata"]["name"] == "metrics-server":
         container = document["spec"]["template"]["spec"]["containers"][0]
         if INSECURE not in container.setdefault("args", []):
             container["args"].append(INSECURE)
@@ -126,7 +155,7 @@ def _for_kind(document: dict[str, Any]) -> dict[str, Any]:
 
 def _text(one: AddOn) -> str:
     if "://" not in one.place:
-        return Path(one.place).read_text()
+        return Path(one.place).read_text(encoding="utf-8")
     import requests  # noqa: PLC0415 - heavy, and needed for an address only
 
     try:
@@ -137,4 +166,4 @@ def _text(one: AddOn) -> str:
             f"add-on {one.name} can't be had from {one.place}: {error}; give a file instead: "
             f"INSURECTL_ADDONS={one.name}=/path/to/{one.name}.yaml"
         ) from None
-    return answer.text
+    return answer.content.decode()

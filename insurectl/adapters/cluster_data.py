@@ -29,7 +29,9 @@ def fill(site: Site, state: LocalState, known: Topology, clients: int, seed: int
 
 
 def _run(cluster: ClusterApi, site: Site, service: str, command: list[str]) -> str:
-    ready = [p for p in cluster.pods(site.namespace) if p.component == service and p.ready]
+    pods = [one for one in cluster.pods(site.namespace) if one.component == service]
+    ready = [one for one in pods if one.ready and not one.ending]
+    ready.sort(key=lambda one: one.created_s or 0.0, reverse=True)  # the newest stays longest
     if not ready:
         raise TargetNotReady(f"no pod of {service} is ready in {site.namespace}")
     done = cluster.execute(site.namespace, ready[0].name, service, command, timeout_s=WITHIN_S)

@@ -17,6 +17,7 @@ _ABOVE = re.compile(
 )
 BELOW = "All metrics below target"
 # the controller's own words for a count that its limits forbid; `local` says the condition's name
+LABELS = re.compile(r"\(&LabelSelector\{.*?\}\)(?= )")
 LIMITS = {
     "Current number of replicas above Spec.MaxReplicas": "TooManyReplicas",
     "Current number of replicas below Spec.MinReplicas": "TooFewReplicas",
@@ -101,4 +102,5 @@ def told(reason: str, *, up: bool, scaled_object: Object | None = None) -> str:
     direction = "up" if up else "down"
     if not what:
         return f"scale {direction}: {reason[:1].lower()}{reason[1:]}"
-    return f"scale {direction}: {what} (the cluster: {reason})"
+    plain = LABELS.sub("", reason)  # KEDA's, which are the same for every metric of a service
+    return f"scale {direction}: {what} (the cluster: {plain})"

@@ -20,6 +20,7 @@ GROUND = "ground.json"
 PENDING = "tuning-pending.json"
 CHOICES = "choices.json"
 OVERLAY = "tuning-values.yaml"
+ADOPTED = "adopted.json"
 NOT_OURS = "is no record that this insurectl knows"
 GIVEN = "secrets-given.json"  # names of the passwords that the user put there
 
@@ -117,6 +118,11 @@ def keep_overlay(folder: Path, values: Mapping[str, object]) -> Path:
     path = folder / OVERLAY
     path.write_text(yaml.safe_dump(dict(values), sort_keys=False))
     return path
+
+
+def is_adopted(folder: Path) -> bool:
+    """Whether others deployed it."""
+    return (folder / ADOPTED).exists()
 
 
 def remove(state: LocalState) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import insurectl
 from insurectl.adapters.topology import Service, Topology
@@ -77,15 +78,19 @@ def zone_values(
     provider: Provider,
     scrape_interval_s: float,
     gateway: Mapping[str, Any],
+    edge: str = "",
     pinned: bool = False,
 ) -> Values:
     """The values of one zone's release, less what the overlay says. ``number``: of the zone, for
-    its draws of chance; ``database`` None: the one that stands in the system's own namespace."""
+    its draws of chance; ``edge``: its URL where it stands in no cluster; ``database`` None: the
+    one that stands in the system's own namespace."""
     services = {
         name: {"cost": {**asdict(costs[name]), "seed": seed * 10_000 + number * 100 + one.index}}
         for name, one in known.services.items()
     }
-    external = {} if database is None else {"postgresql": _place(database)}
+    external: Values = {} if database is None else {"postgresql": _place(database)}
+    if edge:
+        external["edge"] = {"url": edge, "port": urlsplit(edge).port or 443}
     return {
         "system": system,
         "zone": zone,

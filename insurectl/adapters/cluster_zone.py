@@ -13,13 +13,12 @@ from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, InsurectlError, TargetNotReady
 from insurectl.ports import Clock, Progress
-from insurectl.records import Tuning
+from insurectl.records import RPS, Tuning
 
 LOOK_S = 1.0
 HOOKS_WITHIN_S = 300.0  # migrations, and the image that they may have to wait for
 UNSCALED_WITHIN_S = 60.0  # KEDA's own work after a ScaledObject is deleted
 CUSTOM_METRICS = ("custom.metrics.k8s.io/v1beta2", "custom.metrics.k8s.io/v1beta1")
-REQUESTS_METRIC = "http_requests_per_second"
 SECRET = "database"
 SUPERUSER = "postgres"
 
@@ -37,9 +36,17 @@ def _api(context: str, kubeconfig: Path | None, _written_s: float) -> ClusterApi
     return ClusterApi(context, kubeconfig)
 
 
-def release(site: Site, system: str, values: Mapping[str, Any], passwords: dict[str, str]) -> None:
+def release(
+    site: Site,
+    system: str,
+    values: Mapping[str, Any],
+    passwords: dict[str, str],
+    *,
+    migrate: bool = True,
+) -> None:
     """Bring the site's release to these values; its namespace and secret are made when they are
-    not there. Returns before its pods are ready."""
+    not there. Returns before its pods are ready. ``migrate``: databases first, as a new version
+    may need it."""
     cluster = api(site)
     cluster.ensure_namespace(site.namespace, site.labels(system))
     cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system))
@@ -50,6 +57,7 @@ def release(site: Site, system: str, values: Mapping[str, Any], passwords: dict[
             cluster_values.chart_folder(),
             fitted(cluster, values),
             HOOKS_WITHIN_S,
+            hooks=migrate,
         )
     except TargetNotReady as error:
         told = "\n".join(cluster.why_not_ready(site.namespace))
@@ -76,7 +84,7 @@ def fitted(cluster: ClusterApi, values: Mapping[str, Any]) -> Mapping[str, Any]:
         raise BadInput(
             f"context {cluster.context}: a plain HorizontalPodAutoscaler can't go by requests a "
             f"second here, since no adapter tells it of them ({'; '.join(problems)}): install one "
-            f"that serves {REQUESTS_METRIC} of every pod, such as prometheus-adapter, or deploy "
+            f"that serves {RPS} of every pod, such as prometheus-adapter, or deploy "
             "with INSURECTL_AUTOSCALER=keda, or ask for memory alone"
         )
     return cluster_values.merged(values, {"autoscaling": {"hpa": {"customMetrics": True}}})

@@ -78,18 +78,24 @@ class Helm:
         *,
         dry_run: bool = False,
         create_namespace: bool = False,
+        hooks: bool = True,
     ) -> str:
         """Bring the release to exactly these values, over those of the chart; its manifest then.
+        What others changed of its objects is set back, by each Helm: whoever calls looks first.
 
         ``chart``: a folder or file, or a name or address as helm knows them. ``timeout_s``: for
-        each hook. ``dry_run``: the API server is asked and checks every object, nothing changes.
+        each of its hooks, which ``hooks`` False leaves out. ``dry_run``: the API server is asked
+        and checks every object, nothing changes.
         """
         _known(chart)
         if not dry_run:
             self.mend(release, namespace, timeout_s)
         flags = ["--install", "--reset-values", "--history-max", f"{KEPT_REVISIONS}"]
+        flags += self._conflicts
         if create_namespace:
             flags.append("--create-namespace")
+        if not hooks:
+            flags.append("--no-hooks")
         if dry_run:
             flags.append("--dry-run=server" if self.version >= (3, 13) else "--dry-run")
         with _file(values) as file:
@@ -190,10 +196,16 @@ class Helm:
         )
 
     def _rollback(self, release: str, namespace: str, revision: int, timeout_s: float) -> None:
-        kept = ("--history-max", f"{KEPT_REVISIONS}")
+        kept = ("--history-max", f"{KEPT_REVISIONS}", *self._conflicts)
         self._change(
             "rollback", release, f"{revision}", *kept, namespace=namespace, timeout_s=timeout_s
         )
+
+    @property
+    def _conflicts(self) -> tuple[str, ...]:
+        """Helm 4 applies on the server, where a field that another manager changed is a conflict;
+        before, Helm just set it."""
+        return ("--server-side=true", "--force-conflicts") if self.version >= (4, 0) else ()
 
     def _get(
         self, what: str, release: str, namespace: str, revision: int | None, *flags: str

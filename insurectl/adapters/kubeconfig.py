@@ -108,7 +108,7 @@ class KubeconfigGroundwork:
 
     def edge_serves_all(self, ground: Ground) -> bool:
         """A given edge is not ours to ask: the zones' own health must do."""
-        if ground.outside is None:
+        if ground.outside is None or self.external_edge:
             return True
         try:
             cluster_zone.api(ground.outside).proxy_get(
@@ -198,8 +198,9 @@ class KubeconfigGroundwork:
     def _notes(self, progress: Progress) -> tuple[str, ...]:
         told = []
         for context in dict.fromkeys(self.contexts):
-            cluster = cluster_zone.api(Site(zone="", context=context, namespace="",
-                                            kubeconfig=self.kubeconfig))
+            cluster = cluster_zone.api(
+                Site(zone="", context=context, namespace="", kubeconfig=self.kubeconfig)
+            )
             if note := kubeconfig_checks.unseen(cluster, context):
                 progress.warn(note)
                 told.append(note)

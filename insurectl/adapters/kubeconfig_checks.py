@@ -7,7 +7,7 @@ Whoever owns only namespaces may not look at nodes: what can't be seen is then n
 import re
 from collections.abc import Sequence
 
-from insurectl.adapters import cluster_addons, cluster_values, cluster_zone
+from insurectl.adapters import cluster_addons, cluster_values
 from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.cluster_values import Provider
 from insurectl.adapters.kubernetes_api import ClusterApi, NotAllowed
@@ -63,9 +63,7 @@ def zone_names(zones: Sequence[str], namespaces: Sequence[str]) -> None:
         raise BadInput(f"zone {twice[0]!r} is named twice")
 
 
-def rights(
-    cluster: ClusterApi, site: Site, system: str, provider: Provider, *, new: bool
-) -> None:
+def rights(cluster: ClusterApi, site: Site, system: str, provider: Provider, *, new: bool) -> None:
     """TargetNotReady for a namespace that is another's or can't be made, and for rights that are
     missing in it."""
     labels = site.labels(system)

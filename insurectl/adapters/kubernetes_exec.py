@@ -26,6 +26,7 @@ class Socket(Protocol):
     Kubernetes' protocol; what is written and read is bytes."""
 
     subprotocol: str | None
+    sock: Any
 
     def is_open(self) -> bool: ...
     def update(self, timeout: float) -> None: ...
@@ -58,6 +59,7 @@ def run(
         return _finished(socket, what)
     finally:
         socket.close(timeout=1)
+        socket.sock.shutdown()  # where the server closed first, the package leaves it open
 
 
 def _open(

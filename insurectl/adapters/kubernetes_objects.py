@@ -12,6 +12,7 @@ from insurectl.errors import TargetNotReady
 LOOK_S = 0.5
 ESTABLISHED_S = 30.0
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
+MERGE = "application/merge-patch+json"
 FIRST = ("Namespace", "CustomResourceDefinition")  # what the other objects of a list need
 
 
@@ -58,6 +59,11 @@ class Objects(Connection):
         somebody changed the object since."""
         place = self._place(manifest)
         return self.send("PUT", place, dict(manifest), _changed_by_us(dry_run))
+
+    def merge(self, found: Mapping[str, Any], patch: Object) -> Object:
+        """Merge patch (RFC 7396) of an object that was read: null takes a field out; Conflict when
+        the patch carries a resourceVersion and somebody changed the object since."""
+        return self.send("PATCH", self._place(found), patch, {"fieldManager": MANAGER}, MERGE)
 
     def get(self, version: str, kind: str, namespace: str, name: str) -> Object | None:
         """None where there is none; TargetNotReady when the cluster has no such kind."""

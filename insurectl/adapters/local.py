@@ -102,6 +102,9 @@ class LocalTarget:
             self.state, zones, process, lines=lines, follow=follow, pause=self.clock.sleep
         )
 
+    def as_set(self, tuning: Tuning) -> Tuning:
+        return tuning
+
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         """The agents read it within a second; limits and replica counts change at once."""
         after = replace(self.deployment(), tuning=tuning)

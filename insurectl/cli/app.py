@@ -16,7 +16,7 @@ from insurectl.cli.options import Connect, command, connect
 from insurectl.errors import ExitCode, InsurectlError
 
 COMMANDS = (  # in the order of use; one file each
-    "deploy", "status", "logs", "scale", "destroy",
+    "deploy", "adopt", "status", "logs", "scale", "destroy",
     "load", "observe", "calibrate", "fit", "recommend", "apply", "rollback", "verify", "report",
     "run", "simulate", "failover", "failback", "doctor", "config", "version",
 )  # fmt: skip

@@ -19,7 +19,8 @@ class Zone:
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     """A system that is up. ``partner_keys_file`` holds one API key a line (mode 0600);
-    ``slots``: most replicas of a service that fit in a zone."""
+    ``slots``: most replicas of a service that fit in a zone; ``adopted``: others deployed it, so
+    that only its settings are insurectl's to change, and only by ``apply`` and ``rollback``."""
 
     schema: str = "insurectl/deployment/v1"
     name: str
@@ -34,6 +35,7 @@ class Deployment:
     partner_keys_file: str
     slots: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    adopted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from insurectl.records import (
 )
 from insurectl.render.charts import minutes
 from insurectl.render.figures import clock, count, limit, measure, metric_unit, number, percent
-from insurectl.render.picture import Picture, shown
+from insurectl.render.lag_tables import lag_tables
+from insurectl.render.picture import Picture, service_of, shown
 from insurectl.render.story import Cell, Chart, Mark, Section, Table, code, yes
 
 UNUSABLE = "The measurement is invalid: none of these figures must be used."
@@ -255,8 +256,10 @@ def decisions_section(records: RunRecords) -> Section | None:
         lead=f"{count(len(found), 'change')} of a replica count."
         if found
         else "It changed no replica count in this window.",
-        tables=(_decisions_table(found, began_s),) if found else (),
-        source=f"run {run.info.run_id}: observe record (the autoscaler's own metrics)",
+        tables=(_decisions_table(found, began_s), *lag_tables(run, service_of(records)))
+        if found
+        else (),
+        source=f"run {run.info.run_id}: observe record (the autoscaler's own metrics and events)",
     )
 
 

@@ -11,7 +11,7 @@ from insurectl.records import Change, Deployment, Recommendation, Tuning
 def apply(world: World, run_id: str, *, dry_run: bool = False) -> Change:
     """Put the recommended tuning in force; ``before`` is what was really in force."""
     deployment = world.target.deployment()
-    after = world.runs.read(run_id, Recommendation).after
+    after = world.target.as_set(world.runs.read(run_id, Recommendation).after)
     before = _way_back(world, run_id, deployment)
     change = Change(
         run_id=run_id,

@@ -16,7 +16,9 @@ def settle(world: World, scenario: Scenario) -> Deployment:
     """Put in force what the scenario asks of the system; when it already is, only look whether
     the system is well (to put something in force ends with that anyway)."""
     deployment = world.target.deployment()
-    tuning = wanted_tuning(deployment.tuning, scenario)
+    if deployment.adopted:
+        return _left_alone(world, deployment, scenario)
+    tuning = world.target.as_set(wanted_tuning(deployment.tuning, scenario))
     if {**deployment.costs, **scenario.costs} != dict(deployment.costs):
         plan = DeployPlan(
             name=deployment.name,
@@ -28,6 +30,19 @@ def settle(world: World, scenario: Scenario) -> Deployment:
         return world.target.deploy(plan, world.progress)
     if tuning != deployment.tuning:
         return world.target.tune(tuning, world.progress)
+    _look(world)
+    return deployment
+
+
+def _left_alone(world: World, deployment: Deployment, scenario: Scenario) -> Deployment:
+    """Of a system that others deployed only ``apply`` changes settings: what is played meets it
+    as it is."""
+    if scenario.services:
+        names = ", ".join(one.service for one in scenario.services)
+        world.progress.warn(
+            f"{deployment.name} was deployed by others: the settings that {scenario.path} has for "
+            f"{names} are not put in force"
+        )
     _look(world)
     return deployment
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import isfinite
 from urllib.parse import urlsplit
 
-from insurectl.errors import BadInput
+from insurectl.errors import BadInput, TargetNotReady
 from insurectl.planning.workload import MAX_ARRIVALS, MAX_RPS, MAX_USERS, scenario_rates
 from insurectl.ports import LoadJob, World
 from insurectl.records import LoadResult, LoadSecond, Scenario
@@ -33,6 +33,8 @@ def load(
                 f"{scenario.path}: its faults are for a system that insurectl deployed, so it "
                 "can't be played against another address"
             )
+    else:
+        _check_adopted(world, scenario, allow_hosts)
     scaled_rates(scenario, scale)  # what is too much never begins
     seed = scenario.seed if seed is None else seed
     with recorded(world, "load", scenario.name, seed=seed) as recording:
@@ -48,6 +50,21 @@ def load(
         )
         recording.outcome = result.outcome
     return result
+
+
+def _check_adopted(world: World, scenario: Scenario, allow_hosts: Sequence[str]) -> None:
+    """A system that others deployed is put under load as any address is: asked for by name."""
+    try:
+        deployment = world.target.deployment()
+    except TargetNotReady:
+        return  # the run that is begun tells it
+    if not deployment.adopted:
+        return
+    check_host(deployment.edge_url, allow_hosts)
+    if scenario.faults:
+        raise BadInput(
+            f"{scenario.path}: it takes zones away, and {deployment.name} was deployed by others"
+        )
 
 
 def play_and_observe(

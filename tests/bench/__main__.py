@@ -1,8 +1,9 @@
 """``python -m tests.bench [GOAL ...]``: measure, print a line a figure, keep reports/bench.json.
 
 A benchmark is one module here, named after its goal (``p1_load_generator``), with a function
-``figures()`` that yields what it measured. Ends with 0 whether or not a goal was met: a benchmark
-says what is, nothing is built upon it.
+``figures()`` that yields what it measured. One that says ``CAMPAIGN = True`` takes long or needs a
+cluster, and runs only when its goal is named. Ends with 0 whether or not a goal was met: a
+benchmark says what is, nothing is built upon it.
 """
 
 import datetime
@@ -30,9 +31,12 @@ def main(wanted: list[str]) -> int:
         print(f"no benchmark for {', '.join(unknown)}; there are: {', '.join(modules)}")
         return 2
     for goal in [goal.upper() for goal in wanted] or list(modules):
+        module = importlib.import_module(f"tests.bench.{modules[goal]}")
+        if getattr(module, "CAMPAIGN", False) and not wanted:
+            continue
         before = os.getloadavg()[0]
         found: list[Figure] = []
-        for figure in importlib.import_module(f"tests.bench.{modules[goal]}").figures():
+        for figure in module.figures():
             found.append(figure)
             print(figure.line(), flush=True)
         _keep(goal, found, before)

@@ -1,5 +1,6 @@
-"""metrics.k8s.io and custom.metrics.k8s.io for the real autoscaler, as metrics-server and an adapter
-serve them: over TLS on loopback, registered as a Service whose external name is that address.
+"""metrics.k8s.io and custom.metrics.k8s.io for the real autoscaler, as metrics-server and an
+adapter serve them: over TLS on loopback, registered as a Service whose external name is that
+address.
 
 What is answered comes from a ``Source``, one a namespace.
 """
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.errors import InsurectlError
@@ -59,7 +61,7 @@ class MetricsApi(ThreadingHTTPServer):
 
     def answer(self, path: str) -> dict[str, Any] | None:
         """None where there is nothing at the path."""
-        match path.partition("?")[0].strip("/").split("/"):
+        match unquote(path.partition("?")[0]).strip("/").split("/"):
             case ["apis", "metrics.k8s.io", _]:
                 return _served(RESOURCES, "pods", "PodMetrics")
             case ["apis", "custom.metrics.k8s.io", _]:

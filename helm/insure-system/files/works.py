@@ -81,7 +81,9 @@ def main():
     wrong = 0
     for name, check in checks(os.environ):
         reason = within(PATIENCE_S, check)
-        print(f"{'FAILED' if reason else 'ok':6} {name}{': ' if reason else ''}{reason}", flush=True)
+        print(
+            f"{'FAILED' if reason else 'ok':6} {name}{': ' if reason else ''}{reason}", flush=True
+        )
         wrong += bool(reason)
     return 1 if wrong else 0
 

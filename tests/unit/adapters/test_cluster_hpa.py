@@ -96,7 +96,8 @@ def test_reasons_are_told_in_the_words_of_every_target(
     assert cluster_hpa.goes_up(reason) is up
     found = cluster_hpa.told(reason, up=up is not False, scaled_object=KEDA)
     assert found.split(" (the cluster: ")[0] == told
-    assert reason.lower() in found.lower()
+    assert cluster_hpa.LABELS.sub("", reason).lower() in found.lower()
+    assert "LabelSelector" not in found
 
 
 def test_the_size_and_the_reason_are_read_from_the_event() -> None:
