@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from insurectl.errors import TargetNotReady
+from insurectl.errors import BadInput, TargetNotReady
 from insurectl.planning.histogram import percentile, record
 from insurectl.planning.slo import judge, outcome
 from insurectl.planning.workload import arrivals
@@ -174,7 +174,10 @@ class FakeTarget:
         return dict.fromkeys(("kill", "freeze", "drain"), "in memory")
 
     def inject(self, fault: str, zone: str, progress: Progress) -> Fault:
-        self.deployment()
+        if fault not in self.fault_kinds():
+            raise BadInput(f"it can't do {fault!r}; it can do: {', '.join(self.fault_kinds())}")
+        if zone not in {one.name for one in self.deployment().zones}:
+            raise BadInput(f"no zone {zone!r}")
         self.journal.append(Fault(zone=zone, kind=fault, began_s=self.clock.now()))
         return self.journal[-1]
 

@@ -31,7 +31,8 @@ from insurectl.records import (
     ServiceTuning,
 )
 from tests.bench.figure import Figure
-from tests.cluster.controller_loop import Recording, play, scaling
+from tests.cluster.controller_loop import Recording, play
+from tests.cluster.controller_objects import scaling
 from tests.cluster.controller_replay import Closeness, closeness, decide_alike, rescales, syncs
 from tests.cluster.driven_system import Load
 

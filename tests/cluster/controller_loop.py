@@ -8,27 +8,37 @@ written into their status as a kubelet would.
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from random import Random
 
-from insurectl.adapters import cluster_values
-from insurectl.adapters.kubernetes_api import ClusterApi, NotThere, Object, quantity
+from insurectl.adapters.kubernetes_api import ClusterApi, NotThere, Object
+from insurectl.adapters.kubernetes_connection import Params
 from insurectl.errors import InsurectlError
 from insurectl.planning.hpa import Pod, Sample
 from insurectl.planning.simulator import steady_replicas
-from insurectl.records import RPS, Autoscaling, Tuning
+from insurectl.records import RPS
 
 from .conftest import LABELS
+from .controller_objects import (
+    APP,
+    HPA,
+    autoscaler,
+    deployment,
+    lease,
+    namespace,
+    node,
+    pod_of,
+    ready_of,
+    scaling,
+)
 from .driven_system import DrivenSystem, Load
 from .metrics_api import MetricsApi, Usage, serving
 
-APP = "core-app"
-HPA = ("autoscaling/v2", "HorizontalPodAutoscaler")
-NODE = "node-driven"
 LEASE_S = 10.0  # a node that gives no sign for 50 s is taken for lost, and its pods for not ready
 STEP_S = 0.1
 SETTLED_S = 0.35  # from the last question of a sync until its status is written
@@ -41,7 +51,6 @@ class Asked:
     """One question of the controller: what it was told, and the pods that there were."""
 
     at_s: float
-    custom: bool
     samples: Mapping[str, Mapping[str, Sample]]
     pods: tuple[Pod, ...]
 
@@ -66,7 +75,7 @@ class Scene:
 
     def __init__(self, cluster: ClusterApi, load: Load, begins_s: float) -> None:
         self.cluster, self.load, self.begins_s = cluster, load, begins_s
-        self.namespace = f"driven-{load.name}"
+        self.namespace = namespace(load)
         self.spec = scaling(load)
         self.system = DrivenSystem(load, begins_s)
         self.asked: list[Asked] = []
@@ -94,20 +103,20 @@ class Scene:
             pod: Sample(value=one.cpu_milli, at_s=one.at_s, window_s=one.window_s)
             for pod, one in found.items()
         }
-        self._keep(custom=False, samples={"memory": memory, "cpu": cpu})
+        self._keep({"memory": memory, "cpu": cpu})
         return found
 
     def rates(self) -> Mapping[str, Sample]:
         now_s = time.time()
         self.system.advance(now_s)
         found = self.system.rates(now_s)
-        self._keep(custom=True, samples={RPS: found})
+        self._keep({RPS: found})
         return found
 
-    def _keep(self, *, custom: bool, samples: Mapping[str, Mapping[str, Sample]]) -> None:
+    def _keep(self, samples: Mapping[str, Mapping[str, Sample]]) -> None:
         with self._lock:
-            pods = tuple(_pod(one) for one in self._pods.values())
-        one = Asked(at_s=time.time(), custom=custom, samples=samples, pods=pods)
+            pods = tuple(pod_of(one) for one in self._pods.values())
+        one = Asked(at_s=time.time(), samples=samples, pods=pods)
         self.asked.append(one)
 
     # ---- what happens to the cluster ----
@@ -154,7 +163,7 @@ class Scene:
         assert seen is not None
         while len(self.replicas) < len(self.load.rates) and time.time() >= self._next_second():
             self.replicas.append(seen["spec"]["replicas"])
-            self.ready.append(_ready_of(seen))
+            self.ready.append(ready_of(seen))
 
     def _conditions(self) -> dict[str, tuple[str, str]]:
         seen = self.cluster.get(*HPA, self.namespace, APP)
@@ -162,10 +171,13 @@ class Scene:
         return {one["type"]: (one["status"], one["reason"]) for one in listed}
 
     def _watch(self) -> None:
-        """The same news of pods that the controller has."""
+        """The same news of pods that the controller has. It ends with the load: a server that is
+        told to stop waits for whoever still watches."""
+        lasts_s = ceil(self.begins_s + len(self.load.rates) + TAIL_S - time.time())
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         try:
-            for line in self.cluster.lines(path, {"watch": "true"}, WATCH_S):
+            params: Params = {"watch": "true", "timeoutSeconds": lasts_s}
+            for line in self.cluster.lines(path, params, WATCH_S):
                 event = json.loads(line)
                 self._changed(event["type"], event["object"])
         except InsurectlError:
@@ -192,7 +204,7 @@ class Scene:
             if due_s <= now_s:
                 with self._lock:
                     pod = self._pods.get(name)
-                if pod is not None and _pod(pod).ready is False:
+                if pod is not None and pod_of(pod).ready is False:
                     self._set_ready(name, ready=True)
 
     def _set_ready(self, name: str, *, ready: bool) -> None:
@@ -211,7 +223,7 @@ class Scene:
 def play(cluster: ClusterApi, loads: Sequence[Load], folder: Path) -> list[Recording]:
     """All loads at once, each with an autoscaler of its own; takes as long as the longest."""
     longest_sync_s = max(scaling(load).sync_period_s for load in loads)
-    with _node(cluster), serving(cluster, folder) as api:
+    with node(cluster), serving(cluster, folder) as api:
         begins_s = time.time() + longest_sync_s + 5
         scenes = [Scene(cluster, load, begins_s) for load in loads]
         try:
@@ -231,113 +243,7 @@ def _play(cluster: ClusterApi, scenes: Sequence[Scene], api: MetricsApi) -> None
     while (now_s := time.time()) < ends_s:
         if now_s >= renew_s:
             renew_s = now_s + LEASE_S
-            cluster.apply(_lease(now_s))
+            cluster.apply(lease(now_s))
         for scene in scenes:
             scene.step(now_s)
         time.sleep(STEP_S)
-
-
-def scaling(load: Load) -> Autoscaling:
-    spec = load.tuning.autoscaling
-    assert spec is not None
-    return spec
-
-
-def deployment(load: Load, replicas: int) -> Object:
-    """One container that asks for what the tuning says, and for some CPU."""
-    labels = {"app": APP}
-    request = {"memory": f"{round(load.tuning.memory_request_mib)}Mi", "cpu": "100m"}
-    container = {"name": APP, "image": "test/none:1", "resources": {"requests": request}}
-    pod = {"containers": [container], "nodeSelector": {"driven": "yes"}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": APP, "namespace": f"driven-{load.name}"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }
-
-
-def autoscaler(load: Load) -> Object:
-    """As the chart writes it (provider ``hpa``), from the values that insurectl gives it."""
-    spec = scaling(load)
-    given = cluster_values.overlay(Tuning(services=(load.tuning,)))
-    values = given["services"][load.tuning.service]["autoscaling"]
-    metrics = []
-    for one in spec.metrics:
-        if one.kind == "Resource":
-            target = {"type": "Utilization", "averageUtilization": one.utilization_percent}
-            metrics.append({"type": "Resource", "resource": {"name": one.name, "target": target}})
-        else:
-            target = {"type": "AverageValue", "averageValue": f"{one.average_value:g}"}
-            pods = {"metric": {"name": one.name}, "target": target}
-            metrics.append({"type": "Pods", "pods": pods})
-    return {
-        "apiVersion": HPA[0],
-        "kind": HPA[1],
-        "metadata": {"name": APP, "namespace": f"driven-{load.name}"},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": APP},
-            "minReplicas": values["min"],
-            "maxReplicas": values["max"],
-            "metrics": metrics,
-            "behavior": values["behavior"],
-        },
-    }
-
-
-@contextmanager
-def _node(cluster: ClusterApi) -> Iterator[None]:
-    room = {"cpu": "64", "memory": "256Gi", "pods": "500"}
-    metadata = {
-        "name": NODE,
-        "annotations": {"kwok.x-k8s.io/node": "fake"},
-        "labels": {"driven": "yes", "topology.kubernetes.io/zone": "a"},
-    }
-    status = {"allocatable": room, "capacity": room}
-    cluster.create({"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": status})
-    try:
-        yield
-    finally:
-        cluster.delete("v1", "Node", "", NODE)
-
-
-def _lease(now_s: float) -> Object:
-    """kwok renews none for a node that it was told of by an annotation."""
-    renewed = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": NODE, "namespace": "kube-node-lease"},
-        "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": renewed},
-    }
-
-
-def _ready_of(seen: Object) -> int:
-    return int(seen.get("status", {}).get("readyReplicas") or 0)
-
-
-def _pod(seen: Object) -> Pod:
-    status = seen.get("status", {})
-    ready = next((one for one in status.get("conditions") or () if one["type"] == "Ready"), None)
-    containers = seen["spec"]["containers"]
-    asked = [one["resources"]["requests"] for one in containers]
-    return Pod(
-        name=seen["metadata"]["name"],
-        phase=status.get("phase", "Pending"),
-        ready=None if ready is None else ready["status"] == "True",
-        deleted="deletionTimestamp" in seen["metadata"],
-        started_s=_time(status.get("startTime")),
-        ready_changed_s=(ready and _time(ready.get("lastTransitionTime"))) or 0.0,
-        requests={
-            "memory": round(sum(quantity(one["memory"]) for one in asked)),
-            "cpu": round(1000 * sum(quantity(one["cpu"]) for one in asked)),
-        },
-    )
-
-
-def _time(text: str | None) -> float | None:
-    return None if text is None else datetime.fromisoformat(text).timestamp()

@@ -12,7 +12,8 @@ from insurectl.planning import hpa
 from insurectl.planning.simulator import Plant, Traffic, simulate
 from insurectl.records import Autoscaling, Queue
 
-from .controller_loop import Asked, Recording, scaling
+from .controller_loop import Asked, Recording
+from .controller_objects import scaling
 from .driven_system import Load
 
 ONE_SYNC_S = 0.4  # questions no further apart are of one sync

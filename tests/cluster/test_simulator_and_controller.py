@@ -13,7 +13,8 @@ from insurectl.adapters.scenario_file import load_scenario
 from insurectl.planning.workload import scenario_rates
 
 from .conftest import ControlPlane
-from .controller_loop import Recording, play, scaling
+from .controller_loop import Recording, play
+from .controller_objects import scaling
 from .controller_replay import closeness, decide_alike, rescales, syncs
 from .driven_system import Load
 

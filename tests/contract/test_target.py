@@ -34,10 +34,17 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
     target.destroy(ListProgress())
 
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=pytest.mark.system)])
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("local", marks=pytest.mark.system),
+        pytest.param("kind_system", marks=pytest.mark.cluster, id="kind"),
+        pytest.param("kubeconfig_system", marks=pytest.mark.cluster, id="kubeconfig"),
+    ]
+)
 def target(request: pytest.FixtureRequest) -> Target:
-    if request.param == "local":
-        found: Target = request.getfixturevalue("local")
+    if request.param != "fake":
+        found: Target = request.getfixturevalue(request.param)
         return found
     fake = FakeTarget()
     fake.deploy(PLAN, ListProgress())
@@ -63,6 +70,29 @@ def test_a_deployed_system_is_healthy_in_both_zones(target: Target) -> None:
     status = target.status()
     assert (status.healthy, ill(status)) == (True, set())
     assert {p.zone for p in status.processes} >= {"a", "b"}
+
+
+def test_a_second_deploy_changes_nothing(target: Target) -> None:
+    before = target.deployment()
+    zones = tuple(zone.name for zone in before.zones)
+    target.deploy(DeployPlan(name=before.name, zones=zones, clients=50), ListProgress())
+    after = target.deployment()
+    assert (after.tuning, after.costs, after.zones) == (before.tuning, before.costs, before.zones)
+
+
+def test_every_replica_says_what_it_does(target: Target) -> None:
+    lines = list(target.logs("core-app", zone="a", lines=1, follow=False))
+    assert len(lines) >= 1
+
+
+def test_a_fault_that_it_cannot_do_is_refused_with_those_that_it_can(target: Target) -> None:
+    with pytest.raises(BadInput, match="kill"):
+        target.inject("partition", "a", ListProgress())
+
+
+def test_a_zone_that_there_is_not_is_refused(target: Target) -> None:
+    with pytest.raises(BadInput, match="zone"):
+        target.inject("kill", "z", ListProgress())
 
 
 def test_what_was_tuned_is_what_is_deployed(target: Target) -> None:
