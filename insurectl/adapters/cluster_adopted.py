@@ -162,8 +162,9 @@ def _tell(
             continue
         for release in sorted({one.helm for one in mine if one.helm}):
             progress.warn(
-                f"{site.namespace}: these objects are of Helm's release {release}, whose next "
-                "upgrade may set other values; to keep these: helm upgrade "
+                f"{site.namespace}: these objects are of Helm's release {release}: its next "
+                "upgrade may set other values (Helm 4 refuses that as a conflict with insurectl, "
+                "until `insurectl rollback`); to keep these: helm upgrade "
                 f"{release} CHART -n {site.namespace} --reuse-values -f {overlay}"
             )
         managers = {f"{entry['manager']}" for one in mine if not one.helm for entry in one.owners}

@@ -3,7 +3,7 @@ which reads the object as a tuning's values and writes a tuning into it."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from insurectl.adapters import cluster_scaler_fields
@@ -13,6 +13,7 @@ from insurectl.adapters.object_paths import ITEM, Path, at, drop, put
 from insurectl.records import Autoscaling, Tuning
 
 MIB = 2**20
+KIB = 2**10  # of a MiB: the smallest part of one that is set
 GATEWAY = "gateway"
 CONFIG = ("data", "values.json")
 # on the gateway's pods: they read their configuration once, so another limit needs new pods
@@ -76,15 +77,15 @@ class Memory:
     def read(self, found: Object) -> Leaves:
         """In MiB."""
         return {
-            name: quantity(value) / MIB
+            name: _whole_kib(quantity(value) / MIB)
             for name, path in zip(MEMORY, self.paths, strict=True)
             if (value := at(found, path)) is not None
         }
 
     def of(self, tuning: Tuning) -> Leaves:
         one = tuning.of(self.service)
-        values = (float(one.memory_request_mib), float(one.memory_limit_mib))
-        return dict(zip(MEMORY, values, strict=True))
+        values = (one.memory_request_mib, one.memory_limit_mib)
+        return dict(zip(MEMORY, map(_whole_kib, values), strict=True))
 
     def write(self, new: Object, theirs: Object, tuning: Tuning) -> None:
         before, now = self.read(theirs), self.read(new)
@@ -157,7 +158,10 @@ class Limits:
         }
 
     def of(self, tuning: Tuning) -> Leaves:
-        return {"partner_per_minute": tuning.partner_per_minute, "zone_rps": tuning.zone_rps}
+        return {
+            "partner_per_minute": tuning.partner_per_minute,
+            "zone_rps": _whole(tuning.zone_rps),
+        }
 
     def write(self, new: Object, theirs: Object, tuning: Tuning) -> None:
         nothing: dict[str, Any] = {"zone_rps": None}  # as when it is not named
@@ -212,11 +216,20 @@ def _scaling_leaves(spec: Autoscaling) -> Leaves:
         value = one.average_value if one.utilization_percent is None else one.utilization_percent
         found[f"target of {one.name}"] = round(float(value or 0), 3)
     for way, rules in (("scaleUp", spec.scale_up), ("scaleDown", spec.scale_down)):
-        told = asdict(rules)
+        told = asdict(replace(rules, policies=tuple(sorted(rules.policies, key=str))))
         found |= {f"{way} {name}": value for name, value in told.items()}
     return found
 
 
 def _mib(value: object) -> str:
     mib = float(str(value))
-    return f"{mib:.0f}Mi" if mib == int(mib) else f"{mib * MIB:.0f}"
+    return f"{mib:.0f}Mi" if mib == int(mib) else f"{mib * KIB:.0f}Ki"
+
+
+def _whole_kib(mib: float) -> float:
+    return round(mib * KIB) / KIB
+
+
+def _whole(value: float | None) -> float | int | None:
+    """As the chart writes it, so that an upgrade with the same settings changes nothing."""
+    return value if value is None or value != int(value) else int(value)

@@ -127,7 +127,7 @@ def as_values(kind: str, theirs: Object, want: Autoscaling) -> list[dict[str, An
 def _as_value(want: MetricTarget) -> dict[str, Any]:
     if want.kind == "Resource":
         return {"type": want.name, "utilizationPercent": want.utilization_percent}
-    return {"type": "rps", "perReplica": want.average_value}
+    return {"type": "rps", "perReplica": round(want.average_value or 0.0, 3)}
 
 
 def write(kind: str, new: Object, theirs: Object, want: Autoscaling) -> None:
@@ -175,14 +175,21 @@ def _write_behavior(
         before = _raw_rules(their.scale_up if way == "scaleUp" else their.scale_down)
         for key in RULE_KEYS:
             path = (*shape.behavior, way, key)
-            if asked.get(key) == there.get(key):
+            if _alike(asked.get(key), there.get(key)):
                 continue
-            said = at(theirs, path) if asked.get(key) == before.get(key) else None
+            said = at(theirs, path) if _alike(asked.get(key), before.get(key)) else None
             value = asked.get(key) if said is None else said
             if value is None:
                 drop(new, path, theirs)
             else:
                 put(new, path, value)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Policies have no order."""
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(one, key=str) == sorted(other, key=str)
+    return bool(one == other)
 
 
 def _as_theirs(new: Object, path: Path, theirs: Object) -> None:
@@ -214,7 +221,7 @@ def _target_place(raw: Mapping[str, Any]) -> Path | None:
 def _rendered(raw: Mapping[str, Any], want: MetricTarget) -> str | int:
     if want.utilization_percent is not None:
         return f"{want.utilization_percent}" if "metadata" in raw else want.utilization_percent
-    value = want.average_value or 0.0
+    value = round(want.average_value or 0.0, 3)
     if "metadata" in raw or value == int(value):
         return f"{value:.10g}"
     return f"{round(1000 * value)}m"

@@ -63,6 +63,11 @@ class DockerEngine:
     def __post_init__(self) -> None:
         weakref.finalize(self, self.client.close)  # its connections go when it goes
 
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return f"{self.client.api.base_url}"
+
     def build(self, source: Path, names: tuple[str, str], progress: Progress) -> None:
         """The images of service and platform, unless they are there under these names.
 

@@ -1,16 +1,17 @@
-"""What this machine has of what the local target needs, and how to get the rest."""
+"""What this machine has of what a target needs, and how to get the rest."""
 
 import importlib.util
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from insurectl.adapters import process
+from insurectl.adapters import docker_engine, helm, kind_clusters, process, programs
 from insurectl.adapters.process import MINIMUM_FREE_MIB, PACKAGES
+from insurectl.errors import MissingOnMachine
 
 MODULES = ("fastapi", "uvicorn", "strawberry", "psycopg_pool", "supervisor", "locust")
 
@@ -35,11 +36,9 @@ class Diagnosis:
     install: str = ""
 
 
-def examine(state: Path, reports: Path, env: Mapping[str, str]) -> Diagnosis:
+def examine(state: Path, reports: Path, env: Mapping[str, str], target: str = "local") -> Diagnosis:
     """Look only; nothing is started or written."""
-    programs = {name: process.find(name, env.get("PATH", "")) for name in PACKAGES}
-    missing = [PACKAGES[name] for name, path in programs.items() if path is None]
-    install = process.install_line(missing) if missing else ""
+    install, needed = _servers(env) if target == "local" else ("", _cluster_tools(target))
     checks = (
         Check(
             what="Python",
@@ -47,14 +46,37 @@ def examine(state: Path, reports: Path, env: Mapping[str, str]) -> Diagnosis:
             found=platform.python_version(),
             fix="install Python 3.11 or newer",
         ),
-        *(
-            Check(what=name, ok=path is not None, found=path or "missing", fix=install)
-            for name, path in programs.items()
-        ),
+        *needed,
         *(_module(name) for name in MODULES),
         *(_space(name, folder) for name, folder in (("state", state), ("reports", reports))),
     )
     return Diagnosis(healthy=all(check.ok for check in checks), checks=checks, install=install)
+
+
+def _servers(env: Mapping[str, str]) -> tuple[str, tuple[Check, ...]]:
+    programs = {name: process.find(name, env.get("PATH", "")) for name in PACKAGES}
+    missing = [PACKAGES[name] for name, path in programs.items() if path is None]
+    install = process.install_line(missing) if missing else ""
+    return install, tuple(
+        Check(what=name, ok=path is not None, found=path or "missing", fix=install)
+        for name, path in programs.items()
+    )
+
+
+def _cluster_tools(target: str) -> tuple[Check, ...]:
+    """Each fix is what the tool's own adapter says."""
+    checks = [_asked("helm", lambda: programs.find("helm", helm.HOW))]
+    if target == "kind":
+        checks.append(_asked("kind", lambda: programs.find("kind", kind_clusters.HOW)))
+        checks.append(_asked("Docker", lambda: docker_engine.connect().address))
+    return tuple(checks)
+
+
+def _asked(what: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(what=what, ok=True, found=look())
+    except MissingOnMachine as error:
+        return Check(what=what, ok=False, found="missing", fix=str(error))
 
 
 def _module(name: str) -> Check:

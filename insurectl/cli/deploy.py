@@ -43,7 +43,11 @@ def deploy(
     world = session.world()
     if dry_run:
         session.console.show(plan)
+        told = session.console
         for line in world.target.preview(plan):
-            session.console.line(line)
+            if told.output == "table":
+                told.line(line)
+            else:
+                told.say(line)
         return
     session.console.show(stage.deploy(world, plan))

@@ -12,7 +12,8 @@ def doctor(session: Session) -> None:
     """Say what this machine lacks and the one line that installs it; ends with 3 if anything."""
     from insurectl.adapters.doctor import examine
 
-    found = examine(session.settings.state, session.settings.reports, os.environ)
+    told = session.settings
+    found = examine(told.state, told.reports, os.environ, told.target)
     if session.console.output != "table":
         session.console.show(found)
     for check in found.checks if session.console.output == "table" else ():

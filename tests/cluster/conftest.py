@@ -15,8 +15,11 @@ import secrets
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +96,7 @@ def cluster(control_plane: ControlPlane) -> ClusterApi:
 
 
 @pytest.fixture(scope="session")
-def node(cluster: ClusterApi) -> str:
+def node(cluster: ClusterApi) -> Iterator[str]:
     room = {"cpu": "4", "memory": "8Gi", "pods": "50"}
     cluster.create(
         {
@@ -107,7 +110,40 @@ def node(cluster: ClusterApi) -> str:
             "status": {"allocatable": room, "capacity": room},
         }
     )
-    return "node-a"
+    with beating(cluster, "node-a"):
+        yield "node-a"
+
+
+@contextmanager
+def beating(cluster: ClusterApi, name: str) -> Iterator[None]:
+    """Kwok says that a node lives each 50 s, after which time the node counts as dead; its pods
+    would then never be ready again. A kubelet renews this lease each 10 s."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.is_set():
+            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            cluster.apply(
+                {
+                    "apiVersion": "coordination.k8s.io/v1",
+                    "kind": "Lease",
+                    "metadata": {"name": name, "namespace": "kube-node-lease"},
+                    "spec": {
+                        "holderIdentity": name,
+                        "leaseDurationSeconds": 40,
+                        "renewTime": now,
+                    },
+                }
+            )
+            ended.wait(5)
+
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
 
 
 @pytest.fixture

@@ -87,6 +87,7 @@ def node(cluster: ClusterApi) -> Iterator[None]:
         yield
     finally:
         cluster.delete("v1", "Node", "", NODE)
+        cluster.delete("coordination.k8s.io/v1", "Lease", "kube-node-lease", NODE)
 
 
 def lease(now_s: float) -> Object:
