@@ -29,6 +29,7 @@ from insurectl.settings import ADDONS
 from tests.fakes import ListProgress
 
 KIND, GIVEN = "testkind", "testgiven"
+WITHOUT_TAINT = "kind: InitConfiguration\nnodeRegistration:\n  taints: []\n"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
@@ -79,7 +80,11 @@ def given_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     need_docker()
     kind, kubeconfig = KindClusters(), tmp_path_factory.mktemp("given") / "kubeconfig"
     nodes = [
-        {"role": "control-plane", "labels": {ZONE_LABEL: "a"}},
+        {
+            "role": "control-plane",
+            "labels": {ZONE_LABEL: "a"},
+            "kubeadmConfigPatches": [WITHOUT_TAINT],  # pods may run there
+        },
         {"role": "worker", "labels": {ZONE_LABEL: "b"}},
     ]
     kind.create(GIVEN, {"nodes": nodes}, node_image() or None, 180.0, kubeconfig)

@@ -27,6 +27,11 @@ class LoadFromInside:
     def play(self, job: LoadJob, on_second: Callable[[LoadSecond], None]) -> LoadResult:
         """TargetNotReady when nothing is deployed; BadInput for a system that is not this one."""
         ground = cluster_record.ground(self.folder)
+        if cluster_record.is_adopted(self.folder):
+            raise BadInput(
+                "others deployed this system, so no load is made from within its namespaces: play "
+                "it from here (INSURECTL_LOAD_FROM=here)"
+            )
         site = ground.sites[0]
         engine = ClusterLoadEngine(
             cluster=cluster_zone.api(site),

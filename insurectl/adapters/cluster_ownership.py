@@ -11,6 +11,7 @@ from copy import deepcopy
 from insurectl.adapters.kubernetes_api import MANAGER, Object
 from insurectl.adapters.object_paths import ITEM, Path
 
+EXISTS = "."
 SAME = ("manager", "operation", "subresource", "apiVersion")
 
 
@@ -56,7 +57,7 @@ def given_back(
                 entry = {**former, "fieldsV1": {}}
                 entries.append(entry)
             for path in theirs:
-                _add(entry["fieldsV1"], _keys(path))
+                _add(entry["fieldsV1"], _keys(path), former["fieldsV1"])
     return entries
 
 
@@ -97,6 +98,9 @@ def _take(place: Object, keys: Sequence[str]) -> None:
         del place[first]
 
 
-def _add(place: Object, keys: Sequence[str]) -> None:
+def _add(place: Object, keys: Sequence[str], former: Object) -> None:
+    """Together with the marks (``.``) of what is around it, which went when it was alone there."""
     for key in keys:
-        place = place.setdefault(key, {})
+        place, former = place.setdefault(key, {}), former[key]
+        if EXISTS in former:
+            place[EXISTS] = {}

@@ -36,13 +36,16 @@ ZONE_RIGHTS = (
     ("create", "jobs", "batch"),
     ("create", "roles", RBAC),
     ("create", "rolebindings", RBAC),
-    ("list", "pods", "metrics.k8s.io"),  # its Role for the zone's agent may not give more
+    ("list", "pods", "metrics.k8s.io"),  # given on to the zone's agent by a Role
     ("list", "horizontalpodautoscalers", "autoscaling"),
 )
 OUTSIDE_RIGHTS = (("create", "statefulsets", "apps"),)
-SCALER_RIGHTS: dict[Provider, tuple[str, str, str]] = {
-    "keda": ("create", "scaledobjects", "keda.sh"),
-    "hpa": ("create", "horizontalpodautoscalers", "autoscaling"),
+SCALER_RIGHTS: dict[Provider, tuple[tuple[str, str, str], ...]] = {
+    "keda": (
+        ("create", "scaledobjects", "keda.sh"),
+        ("list", "scaledobjects", "keda.sh"),  # given on to the zone's agent, too
+    ),
+    "hpa": (("create", "horizontalpodautoscalers", "autoscaling"),),
 }
 
 
@@ -143,7 +146,7 @@ def unseen(cluster: ClusterApi, context: str) -> str:
 def _lacking(cluster: ClusterApi, site: Site, provider: Provider) -> None:
     wanted = (
         *RIGHTS,
-        *((*ZONE_RIGHTS, SCALER_RIGHTS[provider]) if site.zone else OUTSIDE_RIGHTS),
+        *((*ZONE_RIGHTS, *SCALER_RIGHTS[provider]) if site.zone else OUTSIDE_RIGHTS),
     )
     missing = [
         f"{verb} {resource}{f' ({group})' if group else ''}"

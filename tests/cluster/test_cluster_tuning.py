@@ -22,7 +22,8 @@ from insurectl.adapters import (
 from insurectl.adapters.cluster import ClusterTarget
 from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.cluster_values import DatabasePlace, Images, Provider, Values
-from insurectl.adapters.kubernetes_api import ClusterApi
+from insurectl.adapters.helm import Helm
+from insurectl.adapters.kubernetes_api import ClusterApi, Conflict
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.ports import DeployPlan
 from insurectl.records import (
@@ -65,7 +66,11 @@ NEVER = ScalingRules(
 def autoscaled(
     *metrics: MetricTarget, low: int = 1, high: int = 6, **rules: ScalingRules
 ) -> Autoscaling:
-    given = {"scale_up": KUBERNETES_SCALE_UP, "scale_down": KUBERNETES_SCALE_DOWN, **rules}
+    given: dict[str, Any] = {
+        "scale_up": KUBERNETES_SCALE_UP,
+        "scale_down": KUBERNETES_SCALE_DOWN,
+        **rules,
+    }
     return Autoscaling(min_replicas=low, max_replicas=high, metrics=metrics, **given)
 
 
@@ -260,10 +265,10 @@ def test_so_does_an_upgrade_by_others_with_the_tuning_that_insurectl_keeps(
     base = tmp_path / "base.yaml"
     base.write_text(yaml.safe_dump(values(TUNINGS["none"], "keda")))
     chart = cluster_values.chart_folder()
-    command = ["helm", "upgrade", RELEASE, f"{chart}", "-f", base, "-f", overlay]
+    command = ["helm", "upgrade", RELEASE, f"{chart}", "-f", f"{base}", "-f", f"{overlay}"]
     command += ["--set", "gateway.replicas=2", "--namespace", site.namespace]
     command += ["--kube-context", site.context, "--kubeconfig", f"{site.kubeconfig}"]
-    if cluster_zone.Helm(site.context, site.kubeconfig).version >= (4, 0):
+    if Helm(site.context, site.kubeconfig).version >= (4, 0):
         command += [f"--server-side={server_side}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -321,11 +326,17 @@ def edit(system: ClusterTarget, cluster: ClusterApi) -> Iterator[Edit]:
     namespace, undo = sites(system)[1].namespace, []
 
     def put(found: dict[str, Any]) -> None:
-        now = cluster.get(found["apiVersion"], found["kind"], namespace, found["metadata"]["name"])
-        assert now is not None
-        found["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"]
-        found["metadata"]["managedFields"] = now["metadata"]["managedFields"]
-        cluster.send("PUT", cluster._place(found), found, {"fieldManager": "kubectl-edit"})
+        place = cluster._place(found)
+        for _ in range(20):
+            meta = cluster.read(place)["metadata"]
+            for key in ("resourceVersion", "managedFields"):
+                found["metadata"][key] = meta[key]
+            try:
+                cluster.send("PUT", place, found, {"fieldManager": "kubectl-edit"})
+            except Conflict:  # a controller wrote its status in between
+                continue
+            return
+        raise AssertionError(f"{place} changes too often")
 
     def make(version: str, kind: str, name: str, change: Callable[[Any], object]) -> None:
         found = cluster.get(version, kind, namespace, name)

@@ -57,6 +57,16 @@ def test_what_has_no_entry_any_more(before: list[dict[str, Any]]) -> None:
     assert found == [entry("argocd", {"f:minReplicas": {}}) for _ in before]
 
 
+def test_what_went_with_its_last_field_comes_back_with_it() -> None:
+    fields = {"f:resources": {".": {}, "f:memory": {}}, "f:paused": {}}
+    before = [entry("kubectl", fields, "Update")]
+    taken = [entry("kubectl", {"f:paused": {}}, "Update"),
+             entry("insurectl", {"f:resources": {"f:memory": {}}})]  # fmt: skip
+    path = ("spec", "resources", "memory")
+    found = {"metadata": {"managedFields": taken}}
+    assert cluster_ownership.given_back(found, before, [path], all_of_it=True) == before
+
+
 def test_what_was_read_is_not_changed() -> None:
     cluster_ownership.given_back(TAKEN, BEFORE, [MEMORY], all_of_it=False)
     assert TAKEN["metadata"]["managedFields"][1] == entry(

@@ -6,9 +6,11 @@ import pytest
 
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.records import (
+    Cost,
     Deployment,
     LoadResult,
     Outcome,
+    PlannedFault,
     Scenario,
     Stage,
     Timeline,
@@ -210,6 +212,26 @@ def test_a_host_is_checked_before_a_run_begins(system: FakeSystem) -> None:
         load(system.world, scenario(), base_url="http://example.com")
     assert not (system.folder / "reports").exists()
     assert system.engine.jobs == []
+
+
+def test_what_others_deployed_is_asked_for_by_name_and_left_as_it_is(system: FakeSystem) -> None:
+    target = system.deploy().target
+    target.up = replace(target.deployment(), adopted=True, edge_url="http://osago.example.org")
+    asked = scenario(services=(autoscaled(),), costs={"core-app": Cost(cpu_ms=3)})
+    with pytest.raises(BadInput, match=r"say so with --allow-host osago\.example\.org"):
+        load(system.world, asked)
+    before = system.target.deployment()
+    load(system.world, asked, allow_hosts=("osago.example.org",))
+    assert system.target.deployment() == before
+    assert any("are not put in force" in text for text in system.progress.of("warn"))
+
+
+def test_no_zone_of_others_is_taken_away(system: FakeSystem) -> None:
+    target = system.deploy().target
+    target.up = replace(target.deployment(), adopted=True)
+    fault = PlannedFault(at_s=1, until_s=None, zone="a", kind="kill")
+    with pytest.raises(BadInput, match="it takes zones away"):
+        load(system.world, scenario(faults=(fault,)))
 
 
 def test_what_insurectl_deployed_may_be_loaded_wherever_it_is(system: FakeSystem) -> None:
