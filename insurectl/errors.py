@@ -80,3 +80,10 @@ class Interrupted(InsurectlError):
     """The user ended it; what was started is stopped and the run is kept."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def retold(error: InsurectlError, text: str) -> InsurectlError:
+    """An error that ends with the same exit code and says more; the subclasses of a kind take
+    other arguments than a text."""
+    kinds = (MissingOnMachine, TargetNotReady, BadInput, NothingMeasured, Interrupted)
+    return next((kind(text) for kind in kinds if isinstance(error, kind)), InsurectlError(text))

@@ -90,7 +90,10 @@ def _cluster(settings: Settings, clock: Clock, groundwork: "Groundwork") -> Targ
         groundwork,
         provider=settings.autoscaler,
         scrape_interval_s=settings.scrape_interval_s,
-        choices={name: getattr(settings, name) for name in CHOICES},
+        choices={
+            **{name: getattr(settings, name) for name in CHOICES},
+            "kubeconfig": f"{_path(settings.kubeconfig) or ''}",
+        },
     )
 
 
@@ -126,7 +129,10 @@ def adopt(
         clients=settings.clients,
         seed=settings.seed,
         partner_keys=partner_keys,
-        choices={name: getattr(settings, name) for name in CHOICES},
+        choices={
+            **{name: getattr(settings, name) for name in CHOICES},
+            "kubeconfig": f"{_path(settings.kubeconfig) or ''}",
+        },
     )
 
 
@@ -173,7 +179,11 @@ def _metrics(settings: Settings) -> MetricsSource:
 
 
 def _path(text: str) -> Path | None:
-    return Path(text).expanduser() if text else None
+    """Whole, since it is kept and later commands may be called elsewhere."""
+    try:
+        return Path(text).expanduser().absolute() if text else None
+    except RuntimeError as error:
+        raise BadInput(f"{text!r} can't be used: {error}") from None
 
 
 def connect(settings: Settings, progress: Progress) -> World:

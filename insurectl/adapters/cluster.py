@@ -25,7 +25,7 @@ from insurectl.adapters import (
 from insurectl.adapters.cluster_ground import Ground, Groundwork, Site
 from insurectl.adapters.cluster_values import Provider
 from insurectl.adapters.local_state import LocalState, locked
-from insurectl.errors import BadInput, TargetNotReady
+from insurectl.errors import BadInput, InsurectlError, TargetNotReady, retold
 from insurectl.ports import Clock, DeployPlan, Progress
 from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning, Zone
 
@@ -76,6 +76,9 @@ class ClusterTarget:
             cluster_record.keep_choices(self.state.folder, self.choices)
             deployment = self._record(plan, ground, tuning, costs, began_s)
             self._put_in_force(ground, deployment, seed, plan.timeout_s, progress)
+            ground = replace(ground, gateway_urls=self.groundwork.gateway_urls(ground))
+            cluster_record.keep_ground(self.state.folder, ground)
+            deployment = self._record(plan, ground, tuning, costs, began_s)
             with progress.step("seed data"):
                 here = self._here(ground)
                 cluster_data.fill(here[0], self.state, known, plan.clients, seed)
@@ -320,11 +323,21 @@ class ClusterTarget:
         try:
             cluster_record.make(self.state)
             yield
-        except BaseException:
+        except BaseException as error:
             if new:
-                self.groundwork.clear(zones, self.state.folder, progress)
-                cluster_record.remove(self.state)
+                self._take_back(zones, progress, error)
             raise
+
+    def _take_back(self, zones: tuple[str, ...], progress: Progress, error: BaseException) -> None:
+        """What went wrong first is what is told, also when not all can be taken back."""
+        try:
+            self.groundwork.clear(zones, self.state.folder, progress)
+        except InsurectlError as left:
+            if not isinstance(error, InsurectlError):
+                progress.warn(f"not all could be taken back: {left}")
+                return
+            raise retold(error, f"{error}\nand not all could be taken back: {left}") from error
+        cluster_record.remove(self.state)
 
     def _await_health(self, timeout_s: float, progress: Progress) -> None:
         """Until status is healthy and the edge uses every zone that is not away."""

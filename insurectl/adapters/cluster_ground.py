@@ -73,6 +73,9 @@ class Groundwork(Protocol):
         """Clusters, images, what a new cluster lacks, PostgreSQL and the edge; twice does
         nothing. ``folder``: the system's own, with its secrets."""
 
+    def gateway_urls(self, ground: Ground) -> Mapping[str, str]:
+        """Where each zone's gateway is reached from here, once its release stands."""
+
     def status(self, ground: Ground) -> tuple[ProcessStatus, ...]:
         """What stands outside the zones."""
 

@@ -15,6 +15,7 @@ from insurectl.adapters.topology import Service, Topology
 from insurectl.records import Autoscaling, Cost, MetricTarget, ScalingRules, Tuning
 
 KUBERNETES_SYNC_S = 15.0  # of the controller manager: --horizontal-pod-autoscaler-sync-period
+DATABASE_SIZE = "2Gi"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 Provider = Literal["keda", "hpa"]
 Values = dict[str, Any]
@@ -125,7 +126,10 @@ def outside_values(
         "zone": "",
         "parts": {"zone": False, "outside": True},
         "image": images.values(),
-        "postgresql": {"maxConnections": known.max_connections},
+        "postgresql": {
+            "maxConnections": known.max_connections,
+            "storage": {"size": DATABASE_SIZE},
+        },
         "edge": {"service": dict(edge), "zones": [dict(zone) for zone in zones]},
         "external": external,
     }

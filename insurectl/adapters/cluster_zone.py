@@ -11,7 +11,7 @@ from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.adapters.local_state import LocalState
-from insurectl.errors import BadInput, InsurectlError, TargetNotReady
+from insurectl.errors import BadInput, InsurectlError, TargetNotReady, retold
 from insurectl.ports import Clock, Progress
 from insurectl.records import RPS, Tuning
 
@@ -173,4 +173,4 @@ def at_once(tasks: Sequence[Callable[[], object]]) -> None:
                 raise
     if failed:
         told = dict.fromkeys(str(error) for error in failed)
-        raise type(failed[0])("\n".join(told)) from failed[0]
+        raise retold(failed[0], "\n".join(told)) from failed[0]

@@ -63,6 +63,8 @@ class KindGroundwork:
         known = topology.bundled().zones
         if unknown := [zone for zone in zones if zone not in known]:
             raise BadInput(f"no zone {unknown[0]!r}; there are: {', '.join(known)}")
+        if len(set(zones)) != len(zones):
+            raise BadInput(f"--zones {','.join(zones)} names a zone twice")
         docker_engine.connect()
         there = KindClusters().clusters()
         Helm("", None).version  # noqa: B018 - MissingOnMachine without helm
@@ -91,6 +93,9 @@ class KindGroundwork:
         with progress.step("PostgreSQL and the edge"):
             self._stand_beside(zones, folder, ground)
         return ground
+
+    def gateway_urls(self, ground: Ground) -> Mapping[str, str]:
+        return ground.gateway_urls
 
     def status(self, ground: Ground) -> tuple[ProcessStatus, ...]:
         engine = docker_engine.connect()

@@ -67,6 +67,8 @@ class KubeconfigGroundwork:
                 kubeconfig_checks.apis(cluster, site.context, self.provider)
                 if new:
                     kubeconfig_checks.room(cluster, site)
+            elif new and not self.external_postgresql:
+                kubeconfig_checks.storage(cluster, site)
 
     def preview(self, zones: tuple[str, ...]) -> tuple[str, ...]:
         self._check_shape(zones)
@@ -100,6 +102,9 @@ class KubeconfigGroundwork:
             images=images,
             notes=self._notes(progress),
         )
+
+    def gateway_urls(self, ground: Ground) -> Mapping[str, str]:
+        return {site.zone: self._address(site, "gateway") for site in ground.sites}
 
     def status(self, ground: Ground) -> tuple[ProcessStatus, ...]:
         if ground.outside is None:

@@ -167,3 +167,16 @@ def _of_release() -> dict[str, str]:
 
 def _shown(labels: dict[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def storage(cluster: ClusterApi, site: Site) -> None:
+    """TargetNotReady where PostgreSQL's volume would wait for ever."""
+    try:
+        found = cluster.default_storage_class()
+    except NotAllowed:
+        return  # whoever may not look: the volume's own events tell
+    if found is None:
+        raise TargetNotReady(
+            f"context {site.context}: there is no default StorageClass, and PostgreSQL needs a "
+            "volume: mark one as default, or give a PostgreSQL with external_postgresql"
+        )

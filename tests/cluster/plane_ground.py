@@ -59,6 +59,9 @@ class PlaneGroundwork:
     def give_back(self, ground: Ground, fault: Fault) -> None:
         return
 
+    def gateway_urls(self, ground: Ground) -> Mapping[str, str]:
+        return ground.gateway_urls
+
     def clear(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> None:
         for site in self.sites(zones):
             cluster_zone.api(site).delete_namespace(site.namespace, site.labels(self.name))
