@@ -137,6 +137,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.cluster
 @needs_helm
 @pytest.mark.parametrize("tuning", ASKED.values(), ids=ASKED)
 def test_the_charts_schema_takes_every_tuning(tuning: Tuning) -> None:
@@ -147,6 +148,7 @@ def test_the_charts_schema_takes_every_tuning(tuning: Tuning) -> None:
     assert sorted(scaled) == sorted(autoscaled)
 
 
+@pytest.mark.cluster
 @needs_helm
 @pytest.mark.parametrize("given", OUTSIDE.values(), ids=OUTSIDE)
 def test_it_takes_what_stands_outside_the_zones(given: dict[str, Any]) -> None:
