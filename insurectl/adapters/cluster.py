@@ -6,7 +6,6 @@ What the zones stand on differs and is the groundwork's; all else is alike.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from insurectl.adapters import (
@@ -15,7 +14,6 @@ from insurectl.adapters import (
     cluster_record,
     cluster_status,
     cluster_tuning,
-    cluster_values,
     cluster_zone,
     fault_journal,
     local_record,
@@ -23,16 +21,16 @@ from insurectl.adapters import (
     topology,
 )
 from insurectl.adapters.cluster_ground import Ground, Groundwork, Site
+from insurectl.adapters.cluster_release import Releases
 from insurectl.adapters.cluster_values import Provider
 from insurectl.adapters.local_state import LocalState, locked
 from insurectl.errors import BadInput, InsurectlError, TargetNotReady, retold
 from insurectl.ports import Clock, DeployPlan, Progress
-from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning, Zone
+from insurectl.records import Deployment, Fault, SystemStatus, Tuning
 
 DEFAULT_SEED = 7
 TUNED_WITHIN_S = 180.0
 LOOK_S = 1.0
-PROMETHEUS = "prometheus:9090"
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,16 @@ class ClusterTarget:
             ground = self.groundwork.lay(plan.zones, self.state.folder, progress)
             cluster_record.keep_ground(self.state.folder, ground)
             cluster_record.keep_choices(self.state.folder, self.choices)
-            deployment = self._record(plan, ground, tuning, costs, began_s)
-            self._put_in_force(ground, deployment, seed, plan.timeout_s, progress)
+            here, target = self._here(ground), self.groundwork.target
+            self._releases.put_in_force(
+                ground, here, tuning, costs, seed, plan.timeout_s, progress, migrate=True
+            )
             ground = replace(ground, gateway_urls=self.groundwork.gateway_urls(ground))
             cluster_record.keep_ground(self.state.folder, ground)
-            deployment = self._record(plan, ground, tuning, costs, began_s)
+            deployment = cluster_record.deployment(
+                self.state, target, ground, plan.clients, tuning, costs, began_s
+            )
             with progress.step("seed data"):
-                here = self._here(ground)
                 cluster_data.fill(here[0], self.state, known, plan.clients, seed)
             self._await_health(plan.timeout_s, progress)
             deployment = replace(deployment, took_s=self.clock.now() - began_s)
@@ -94,12 +95,9 @@ class ClusterTarget:
             return self.groundwork.preview(plan.zones)
         ground, seed = self._ground(), self.state.seed() if plan.seed is None else plan.seed
         tuning = cluster_tuning.as_clusters_do(plan.tuning or before.tuning)
-        after = replace(before, tuning=tuning)
         told = []
         for site in self._here(ground):
-            values = cluster_values.merged(
-                self._zone_values(ground, site, after, seed), cluster_values.overlay(tuning)
-            )
+            values = self._releases.values(ground, site, tuning, before.costs, seed)
             told += [f"namespace {site.namespace} ({site.context}):"]
             told += cluster_zone.diff(site, values).splitlines() or ["nothing would change"]
         return tuple(told)
@@ -153,7 +151,15 @@ class ClusterTarget:
             known = (before.tuning, *([half_done] if half_done else ()))
             cluster_tuning.refuse_others(self._here(ground), known)
             seed = self.state.seed()
-            self._put_in_force(ground, after, seed, TUNED_WITHIN_S, progress, migrate=False)
+            self._releases.put_in_force(
+                ground,
+                self._here(ground),
+                after.tuning,
+                after.costs,
+                seed,
+                TUNED_WITHIN_S,
+                progress,
+            )
             self._await_health(TUNED_WITHIN_S, progress)
             cluster_record.settled(self.state, after, seed)
         return after
@@ -185,6 +191,7 @@ class ClusterTarget:
         with progress.step(f"zone {zone} comes back"), locked(folder):
             fault = fault_journal.must_be_away(folder, zone)
             self.groundwork.give_back(ground, fault)
+            self._bring_up_to_date(ground, zone, progress)
             ended = fault_journal.end(folder, fault, self.clock.now())
             self._await_health(TUNED_WITHIN_S, progress)
         return ended
@@ -231,90 +238,18 @@ class ClusterTarget:
         if ground.site(zone) is None:
             raise BadInput(f"no zone {zone!r}; there are: {_names(ground)}")
 
-    def _put_in_force(
-        self,
-        ground: Ground,
-        deployment: Deployment,
-        seed: int,
-        timeout_s: float,
-        progress: Progress,
-        *,
-        migrate: bool = True,
-    ) -> None:
-        """What is meant is kept first: if this ends halfway, the next deploy ends it."""
-        cluster_tuning.must_fit(self._here(ground), self.provider, deployment.tuning)
-        cluster_record.intend(self.state.folder, deployment.tuning)
-        values = cluster_values.overlay(deployment.tuning)
-        cluster_record.keep_overlay(self.state.folder, values)
-        passwords = cluster_zone.passwords(self.state, superuser=False)
-        here = self._here(ground)
-        tasks = [
-            partial(
-                cluster_zone.release,
-                site,
-                self.name,
-                cluster_values.merged(self._zone_values(ground, site, deployment, seed), values),
-                passwords,
-                migrate=migrate,
-            )
-            for site in here
-        ]
-        with progress.step(f"the chart in {', '.join(site.namespace for site in here)}"):
-            cluster_zone.at_once(tasks)
-            for site in here:
-                cluster_zone.set_replicas(site, deployment.tuning)
-        with progress.step("pods"):
-            cluster_zone.await_rollout(here, timeout_s, self.clock, progress)
+    def _bring_up_to_date(self, ground: Ground, zone: str, progress: Progress) -> None:
+        """Of what was put in force while the zone was away it knows nothing."""
+        deployment, site = self.state.deployment(), ground.site(zone)
+        assert site is not None
+        cluster_zone.await_answer(site, TUNED_WITHIN_S, self.clock)
+        tuning, costs, seed = deployment.tuning, deployment.costs, self.state.seed()
+        self._releases.put_in_force(ground, (site,), tuning, costs, seed, TUNED_WITHIN_S, progress)
+        cluster_record.settled(self.state, deployment, seed)
 
-    def _zone_values(
-        self, ground: Ground, site: Site, deployment: Deployment, seed: int
-    ) -> cluster_values.Values:
-        return cluster_values.zone_values(
-            topology.bundled(),
-            system=self.name,
-            zone=site.zone,
-            number=ground.sites.index(site),
-            images=ground.images,
-            costs=deployment.costs,
-            seed=seed,
-            database=ground.database,
-            provider=self.provider,
-            scrape_interval_s=self.scrape_interval_s,
-            gateway=ground.gateways[site.zone],
-            edge="" if ground.outside else ground.edge_inside,
-            pinned=site.pinned,
-        )
-
-    def _record(
-        self,
-        plan: DeployPlan,
-        ground: Ground,
-        tuning: Tuning,
-        costs: Mapping[str, Cost],
-        began_s: float,
-    ) -> Deployment:
-        """``took_s`` is not known yet."""
-        return Deployment(
-            name=self.name,
-            target=self.groundwork.target,
-            deployed_at_s=began_s,
-            took_s=0.0,
-            edge_url=ground.edge_url,
-            zones=tuple(
-                Zone(
-                    name=site.zone,
-                    gateway_url=ground.gateway_urls[site.zone],
-                    prometheus_url=f"kubernetes://{site.context}/{site.namespace}/{PROMETHEUS}",
-                )
-                for site in ground.sites
-            ),
-            costs=costs,
-            tuning=tuning,
-            clients=plan.clients,
-            partner_keys_file=f"{self.state.partner_keys}",
-            slots={name: one.slots for name, one in topology.bundled().services.items()},
-            notes=(local_record.NOTE, *ground.notes),
-        )
+    @property
+    def _releases(self) -> Releases:
+        return Releases(self.name, self.state, self.clock, self.provider, self.scrape_interval_s)
 
     @contextmanager
     def _taking_back(

@@ -10,12 +10,14 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from insurectl.adapters import local_record, topology
 from insurectl.adapters.cluster_ground import Ground, Site
 from insurectl.adapters.local_state import LocalState, Record, write_record
 from insurectl.errors import BadFile, BadInput, TargetNotReady
-from insurectl.records import Deployment, Tuning
+from insurectl.records import Cost, Deployment, Tuning, Zone
 
 DEPLOYMENT = "deployment.json"
+PROMETHEUS = "prometheus:9090"  # the Service in each zone
 GROUND = "ground.json"
 PENDING = "tuning-pending.json"
 CHOICES = "choices.json"
@@ -149,3 +151,36 @@ def _read(path: Path, kind: type[Record]) -> Record:
         return TypeAdapter(kind).validate_json(path.read_bytes())
     except ValidationError as error:
         raise BadFile(path, f"{NOT_OURS}: {error.errors()[0]['msg']}") from error
+
+
+def deployment(
+    state: LocalState,
+    target: str,
+    ground: Ground,
+    clients: int,
+    tuning: Tuning,
+    costs: Mapping[str, Cost],
+    began_s: float,
+) -> Deployment:
+    """The record of what stands on the ground; ``took_s`` is not known yet."""
+    return Deployment(
+        name=state.folder.name,
+        target=target,
+        deployed_at_s=began_s,
+        took_s=0.0,
+        edge_url=ground.edge_url,
+        zones=tuple(
+            Zone(
+                name=site.zone,
+                gateway_url=ground.gateway_urls[site.zone],
+                prometheus_url=f"kubernetes://{site.context}/{site.namespace}/{PROMETHEUS}",
+            )
+            for site in ground.sites
+        ),
+        costs=costs,
+        tuning=tuning,
+        clients=clients,
+        partner_keys_file=f"{state.partner_keys}",
+        slots={name: one.slots for name, one in topology.bundled().services.items()},
+        notes=(local_record.NOTE, *ground.notes),
+    )

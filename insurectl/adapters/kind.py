@@ -4,8 +4,6 @@ All stand on Docker's network ``kind``, where a zone's gateway is its node's por
 edge and from the other zones alike.
 """
 
-import json
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,12 +27,12 @@ from insurectl.adapters.cluster_ground import Ground, Site
 from insurectl.adapters.cluster_values import DatabasePlace, Images, Provider
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kind_clusters import NETWORK, KindClusters
+from insurectl.adapters.kind_files import HERE, free_ports, place, place_secrets, port_of
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.ports import Clock, Progress
 from insurectl.records import Fault, ProcessStatus
 
-HERE = "127.0.0.1"
 NODE_PORT = 30080
 EDGE_PORT, STATS_PORT = 8080, 8404
 READY_WITHIN_S, BESIDE_WITHIN_S = 180.0, 60.0
@@ -177,7 +175,7 @@ class KindGroundwork:
     def _ground(self, zones: tuple[str, ...], folder: Path, images: Images) -> Ground:
         """Ports of this machine stay what they were when it is there already."""
         before = _recorded(folder)
-        ports = _free_ports(2 + len(zones))
+        ports = free_ports(2 + len(zones))
         urls = [f"http://{HERE}:{port}" for port in ports]
         gateway = {"type": "NodePort", "nodePort": NODE_PORT}
         return Ground(
@@ -256,8 +254,8 @@ class KindGroundwork:
             "postgresql",
             system=self.name,
             network=NETWORK,
-            config=_place(folder, "postgresql", database),
-            secrets=_place_secrets(folder, passwords),
+            config=place(folder, "postgresql", database),
+            secrets=place_secrets(folder, passwords),
             volume="/var/lib/insure/data",
         )
         engine.run(
@@ -266,8 +264,8 @@ class KindGroundwork:
             "edge",
             system=self.name,
             network=NETWORK,
-            config=_place(folder, "edge", edge),
-            ports={EDGE_PORT: _port(ground.edge_url), STATS_PORT: _port(ground.edge_stats)},
+            config=place(folder, "edge", edge),
+            ports={EDGE_PORT: port_of(ground.edge_url), STATS_PORT: port_of(ground.edge_stats)},
         )
         engine.await_healthy([self._beside("postgresql")], BESIDE_WITHIN_S)
 
@@ -289,49 +287,7 @@ def _cluster_config(gateway_url: str) -> dict[str, object]:
     """One node, whose gateway port is also one of this machine's loopback."""
     mapping = {
         "listenAddress": HERE,
-        "hostPort": _port(gateway_url),
+        "hostPort": port_of(gateway_url),
         "containerPort": NODE_PORT,
     }
     return {"nodes": [{"role": "control-plane", "extraPortMappings": [mapping]}]}
-
-
-def _port(url: str) -> int:
-    return int(url.rpartition(":")[2])
-
-
-def _free_ports(count: int) -> list[int]:
-    """The kernel's choice; held together, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HERE, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def _place(folder: Path, role: str, values: Mapping[str, object]) -> Path:
-    """A folder to be mounted. Containers run under another account, so what is in it is open to
-    all, below a folder that only its owner may enter."""
-    mounted = _mounted(folder, role)
-    (mounted / "values.json").write_text(json.dumps(values, indent=2))
-    (mounted / "values.json").chmod(0o644)
-    return mounted
-
-
-def _place_secrets(folder: Path, passwords: Mapping[str, str]) -> Path:
-    mounted = _mounted(folder, "secrets")
-    for role, password in passwords.items():
-        path = mounted / role
-        path.write_text(password)
-        path.chmod(0o644)
-    return mounted
-
-
-def _mounted(folder: Path, name: str) -> Path:
-    closed = folder / "mounted"
-    closed.mkdir(mode=0o700, exist_ok=True)
-    (closed / name).mkdir(exist_ok=True)
-    (closed / name).chmod(0o755)
-    return closed / name

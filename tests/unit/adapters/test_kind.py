@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from insurectl.adapters import kind
+from insurectl.adapters import kind, kind_files
 from insurectl.adapters.kind import KindGroundwork
 from tests.fakes import FakeClock
 
@@ -16,7 +16,7 @@ def test_each_zones_gateway_is_a_port_of_this_machine_alone() -> None:
 
 
 def test_ports_are_free_and_differ() -> None:
-    assert len(set(kind._free_ports(20))) == 20
+    assert len(set(kind_files.free_ports(20))) == 20
 
 
 def test_names_tell_the_system_and_the_zone() -> None:
@@ -35,14 +35,14 @@ def test_names_tell_the_system_and_the_zone() -> None:
 def test_what_containers_read_lies_below_a_folder_that_only_its_owner_enters(
     tmp_path: Path,
 ) -> None:
-    config = kind._place(tmp_path, "edge", {"listen": "x"})
-    secrets = kind._place_secrets(tmp_path, {"core_app": "secret"})
+    config = kind_files.place(tmp_path, "edge", {"listen": "x"})
+    secrets = kind_files.place_secrets(tmp_path, {"core_app": "secret"})
     assert json.loads((config / "values.json").read_text()) == {"listen": "x"}
     assert (secrets / "core_app").read_text() == "secret"
     for place in (config, secrets):
         assert place.stat().st_mode & 0o777 == 0o755
         assert place.parent.stat().st_mode & 0o777 == 0o700
-    kind._place(tmp_path, "edge", {"listen": "y"})
+    kind_files.place(tmp_path, "edge", {"listen": "y"})
     assert json.loads((config / "values.json").read_text()) == {"listen": "y"}
 
 
