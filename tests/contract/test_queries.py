@@ -35,7 +35,7 @@ from insurectl.adapters.prometheus_queries import DECIDED, DESIRED, QUERIES
 from insurectl.errors import TargetNotReady
 from insurectl.records import Series, Zone
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.cluster]  # Prometheus 3 is what clusters run
 
 JOBS = ("services", "agent")
 SCRAPED_S = 20
