@@ -88,7 +88,7 @@ class ClusterMetrics(PrometheusMetrics):
         decisions: list[Decision] = []
         for service in sorted({one.service for one in events} | set(counts)):
             mine = [one for one in events if one.service == service]
-            told = self._told(zone, mine, counts.get(service, ()), triggers.get(service))
+            told = self._told(zone, mine, counts.get(service, ()), triggers.get(service), start_s)
             told += _untold(zone, service, counts.get(service, ()), mine, 3 * self._step_s)
             decisions += [one for one in told if start_s <= one.at_s <= end_s]
         return decisions
@@ -156,12 +156,16 @@ class ClusterMetrics(PrometheusMetrics):
         rescales: Sequence[_Rescale],
         counts: Sequence[tuple[float, int]],
         scaled_object: Object | None,
+        start_s: float,
     ) -> list[Decision]:
+        """Those of before ``start_s`` only say what the count was."""
         found: list[Decision] = []
         earlier: _Rescale | None = None
         for one in rescales:
             before = _before(one, earlier, counts, 3 * self._step_s)
             earlier = one
+            if one.at_s < start_s:
+                continue
             if before is None:
                 self._warn(
                     f"zone {zone.name}: {one.service} was set to {one.after} ({one.reason}), but "

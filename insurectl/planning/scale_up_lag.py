@@ -103,15 +103,22 @@ def _last(moments: Iterable[float | None]) -> float | None:
     return max(known) if found and len(known) == len(found) else None
 
 
-def steps(rates: Sequence[float], began_s: float) -> tuple[float, ...]:
-    """When the offered load rose by a fifth or more within a second and then held its level for
-    ten; the load's own begin is such a rise. In a ramp, or in a trace that goes up and down,
-    there is no moment that a scale-up could be counted from. ``rates``: one a second."""
+def steps(rates: Sequence[float], began_s: float) -> tuple[tuple[float, float], ...]:
+    """From when to when the offered load held a level to which it had risen by a fifth or more
+    within a second, for ten seconds at least; the load's own begin is such a rise. In a ramp, or
+    in a trace that goes up and down, there is no moment that a scale-up could be counted from.
+    ``rates``: one a second; the end is that of the level, or of the load."""
     return tuple(
-        began_s + second
+        (began_s + second, began_s + second + _lasts(rates[second:]))
         for second, (before, after) in enumerate(pairwise((0.0, *rates)))
         if after > 0 and after >= STEP_RATIO * before and _held(rates[second : second + HOLD_S])
     )
+
+
+def _lasts(rates: Sequence[float]) -> int:
+    """Seconds until the load leaves its first level."""
+    low, high = rates[0] / STEP_RATIO, rates[0] * STEP_RATIO
+    return next((n for n, rate in enumerate(rates) if not low < rate < high), len(rates))
 
 
 def _held(rates: Sequence[float]) -> bool:
@@ -119,12 +126,15 @@ def _held(rates: Sequence[float]) -> bool:
     return len(rates) == HOLD_S and all(low < rate < high for rate in rates)
 
 
-def scale_ups(timeline: Timeline, steps_s: Sequence[float], *, service: str) -> tuple[Lag, ...]:
-    """One a step and zone that led to more replicas before the next step; from what Prometheus
-    and the cluster recorded. ``steps_s``: when the load rose, oldest first."""
+def scale_ups(
+    timeline: Timeline, held: Sequence[tuple[float, float]], *, service: str
+) -> tuple[Lag, ...]:
+    """One a step and zone that led to more replicas while the load held its level (a decision of
+    later may be for what came then); from what Prometheus and the cluster recorded. ``held``:
+    as ``steps`` gives them."""
     found: list[Lag] = []
     zones = sorted({one.zone for one in timeline.decisions})
-    for step_s, end_s in pairwise((*steps_s, math.inf)):
+    for step_s, end_s in held:
         for zone in zones:
             ups = [
                 one

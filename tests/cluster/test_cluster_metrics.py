@@ -359,7 +359,7 @@ def test_the_time_of_a_scale_up_is_split_into_its_parts(scene: Scene) -> None:
         run_id="r", started_s=began_s, ended_s=scene.marks["ended"], series=series,
         decisions=decisions,
     )  # fmt: skip
-    (lag,) = scale_ups(timeline, [began_s], service=APP)
+    (lag,) = scale_ups(timeline, [(began_s, began_s + 600)], service=APP)
     # nobody sends requests here, and an autoscaler that looks each second may be ahead of a scrape
     assert "scrape" in lag.missing
     assert [name for name, _ in lag.parts] == [name for name in PARTS if name not in lag.missing]

@@ -101,7 +101,13 @@ def test_two_decisions_between_scrapes_follow_each_other() -> None:
 def test_without_prometheus_the_event_before_tells_the_count() -> None:
     found, warnings = decided(Api(event(8000, 2, MEMORY), event(9100, 4, MEMORY)), [])
     assert [(before, after) for _, before, after, _ in found] == [(2, 4)]
-    assert any("core-app was set to 2" in one for one in warnings)
+    assert not any("core-app was set to 2" in one for one in warnings)  # before the window
+
+
+def test_a_decision_whose_count_before_is_unknown_is_left_out_and_told() -> None:
+    found, warnings = decided(Api(event(9100, 4, MEMORY)), [])
+    assert found == []
+    assert any("core-app was set to 4" in one for one in warnings)
 
 
 def test_an_event_that_came_again_is_as_many_decisions_as_have_a_time() -> None:

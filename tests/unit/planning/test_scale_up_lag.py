@@ -94,17 +94,22 @@ def test_each_part_ends_where_the_next_begins(
     ("rates", "found"),
     [
         pytest.param([], (), id="no load"),
-        pytest.param([5] * 20, (50.0,), id="its begin"),
-        pytest.param([0] * 3 + [5] * 20, (53.0,), id="its begin after a while"),
-        pytest.param([5] * 10 + [15] * 10 + [30] * 10, (50.0, 60.0, 70.0), id="two more"),
-        pytest.param([5] * 10 + [30] * 3, (50.0,), id="too short to tell"),
+        pytest.param([5] * 20, ((50, 70),), id="its begin"),
+        pytest.param([0] * 3 + [5] * 20, ((53, 73),), id="its begin after a while"),
+        pytest.param(
+            [5] * 10 + [15] * 10 + [30] * 10, ((50, 60), (60, 70), (70, 80)), id="two more"
+        ),
+        pytest.param([5] * 10 + [30] * 3, ((50, 60),), id="too short to tell"),
+        pytest.param([5] * 12 + [5 * 1.1**n for n in range(9)], ((50, 64),), id="then a ramp"),
         pytest.param([10 * 1.1**n for n in range(20)], (), id="a slow ramp has none"),
         pytest.param([10 * 1.3**n for n in range(20)], (), id="a steep one neither"),
         pytest.param([10, 13] * 10, (), id="up and down"),
-        pytest.param([10] * 10 + [5] * 10, (50.0,), id="down"),
+        pytest.param([10] * 10 + [5] * 10, ((50, 60),), id="down"),
     ],
 )
-def test_a_step_is_a_rise_within_a_second(rates: list[float], found: tuple[float, ...]) -> None:
+def test_a_step_is_a_rise_within_a_second(
+    rates: list[float], found: tuple[tuple[float, float], ...]
+) -> None:
     assert steps(rates, 50.0) == found
 
 
@@ -160,7 +165,7 @@ def test_a_timeline_tells_where_the_time_went() -> None:
     ]
     (lag,) = scale_ups(
         timeline([up(122.4, 1, 2), up(160, 2, 3)], RATE, AGES, *seen_pods),
-        [100.0],
+        [(100.0, 200.0)],
         service="core-app",
     )
     assert (lag.zone, lag.step_s, lag.total_s, lag.missing) == ("a", 100, 30, ())
@@ -171,34 +176,38 @@ def test_a_timeline_tells_where_the_time_went() -> None:
 
 def test_a_metric_that_comes_past_the_metrics_api_has_no_time_there() -> None:
     reason = "scale up: http_requests_per_second"
-    (lag,) = scale_ups(timeline([up(122, 1, 2, reason)], RATE, AGES), [100.0], service="core-app")
+    (lag,) = scale_ups(
+        timeline([up(122, 1, 2, reason)], RATE, AGES), [(100.0, 200.0)], service="core-app"
+    )
     assert lag.missing == ("metrics API", "schedule", "start")
 
 
 def test_where_no_pod_is_known_the_ready_replicas_count() -> None:
     ready = series("ready_replicas", {120: 1, 124: 1, 126: 2, 128: 2}, service="core-app")
-    (lag,) = scale_ups(timeline([up(122, 1, 2)], RATE, AGES, ready), [100.0], service="core-app")
+    (lag,) = scale_ups(
+        timeline([up(122, 1, 2)], RATE, AGES, ready), [(100.0, 200.0)], service="core-app"
+    )
     assert (lag.total_s, lag.missing) == (26, ("schedule",))
     assert parts(lag)["start"] == 4
 
 
 @pytest.mark.parametrize(
-    ("decisions", "steps_s"),
+    ("decisions", "held"),
     [
-        pytest.param([], [100.0], id="nothing was decided"),
-        pytest.param([up(122, 3, 2)], [100.0], id="only down"),
-        pytest.param([up(90, 1, 2)], [100.0], id="before the step"),
+        pytest.param([], [(100.0, 200.0)], id="nothing was decided"),
+        pytest.param([up(122, 3, 2)], [(100.0, 200.0)], id="only down"),
+        pytest.param([up(90, 1, 2)], [(100.0, 200.0)], id="before the step"),
+        pytest.param([up(122, 1, 2)], [(100.0, 120.0)], id="when the load had left its level"),
         pytest.param([up(122, 1, 2)], [], id="no step"),
     ],
 )
 def test_a_step_without_a_scale_up_has_no_lag(
-    decisions: list[Decision], steps_s: list[float]
+    decisions: list[Decision], held: list[tuple[float, float]]
 ) -> None:
-    assert scale_ups(timeline(decisions, RATE), steps_s, service="core-app") == ()
+    assert scale_ups(timeline(decisions, RATE), held, service="core-app") == ()
 
 
 def test_a_decision_belongs_to_the_step_before_it() -> None:
-    lags = scale_ups(
-        timeline([up(122, 1, 2), up(222, 2, 3)], RATE), [100.0, 200.0], service="core-app"
-    )
+    held = [(100.0, 200.0), (200.0, 300.0)]
+    lags = scale_ups(timeline([up(122, 1, 2), up(222, 2, 3)], RATE), held, service="core-app")
     assert [(lag.step_s, parts(lag)["decision"]) for lag in lags] == [(100, 19), (200, 22)]

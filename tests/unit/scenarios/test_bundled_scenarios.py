@@ -159,6 +159,7 @@ def played(scenario: Scenario, http: FakeHttp | None = None, count: int = ARRIVA
 def test_the_scenarios_are_those_that_users_were_promised() -> None:
     assert bundled_names() == (
         "client_card",
+        "load_step",
         "memory_scaling",
         "osago_peak",
         "partner_limits",
