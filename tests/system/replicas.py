@@ -30,6 +30,8 @@ VEHICLE = {
     "powerHp": 106,
 }
 
+PURGATORY = "ignore:pkg_resources is deprecated as an API:UserWarning"  # it imports that
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -96,7 +98,7 @@ def run_service(
 
 def command(service: str, *words: str) -> list[str]:
     """A warning in a service fails it, as it fails a test."""
-    return [sys.executable, "-W", "error", "-m", f"system.{service}", *words]
+    return [sys.executable, "-W", "error", "-W", PURGATORY, "-m", f"system.{service}", *words]
 
 
 class Replica:
