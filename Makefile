@@ -27,8 +27,8 @@ test-cluster: setup ## the tests that need Docker, kind, helm or an API server; 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench
 
-campaign: setup ## the long proofs, those that need a real control plane (11 minutes)
-	@$(BIN)/python -m tests.bench P12
+campaign: setup ## the long proofs: a real control plane, Docker and kind (25 minutes)
+	@$(BIN)/python -m tests.bench P12 P7K
 
 clean: ## take away what make and insurectl left in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

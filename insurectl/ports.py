@@ -51,17 +51,35 @@ class Progress(Protocol):
         """One line that asks for attention."""
 
 
+DEFAULT_ZONES = ("a", "b")
+DEFAULT_CLIENTS = 5000
+DEFAULT_SEED = 7
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeployPlan:
-    """What to bring up. None: as the topology says, or as it is already deployed."""
+    """What to bring up. None: as it is already deployed, else the default or what the topology
+    says."""
 
     name: str
-    zones: tuple[str, ...] = ("a", "b")
+    zones: tuple[str, ...] | None = None
     tuning: Tuning | None = None
     costs: Mapping[str, Cost] | None = None
-    clients: int = 5000
+    clients: int | None = None
     seed: int | None = None
     timeout_s: float = 120.0
+
+    def zones_over(self, before: Deployment | None) -> tuple[str, ...]:
+        """``before``: what is deployed already."""
+        if self.zones is not None:
+            return self.zones
+        return tuple(zone.name for zone in before.zones) if before else DEFAULT_ZONES
+
+    def clients_over(self, before: Deployment | None) -> int:
+        """``before``: what is deployed already."""
+        if self.clients is not None:
+            return self.clients
+        return before.clients if before else DEFAULT_CLIENTS
 
 
 class Target(Protocol):

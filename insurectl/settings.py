@@ -6,13 +6,15 @@ another result than was asked for.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from insurectl.errors import BadFile, BadInput
 
@@ -24,8 +26,26 @@ ADDONS = (  # what the system needs of a new cluster: a manifest each
     "keda=https://github.com/kedacore/keda/releases/download/v2.19.0/keda-2.19.0.yaml",
 )
 HOST_PORT = r"^$|^[A-Za-z0-9.-]+:[0-9]{1,5}$"
-URL = r"^$|^https?://[^\s]+$"
+IMAGE = r"^$|^[a-zA-Z0-9][a-zA-Z0-9._/:-]*:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"
 MAX_SEED = 2**53  # above it not every whole number has a float, in which form YAML has some
+
+
+def _address(url: str) -> str:
+    """Of a server. What stands before an ``@`` would be seen in every record of a run."""
+    if not url:
+        return url
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"it is no URL: {error}") from None
+    if not re.fullmatch(r"https?://\S+", url) or not parts.hostname:
+        raise ValueError("wanted is http://HOST or https://HOST, with :PORT where it is another")
+    if "@" in parts.netloc:
+        raise ValueError("a name or password in it would be kept in every run; leave it out")
+    if port == 0:
+        raise ValueError("there is no port 0")
+    return url
 
 
 def _state(env: Mapping[str, str]) -> Path:
@@ -60,7 +80,9 @@ class Settings:
     node_image: str = ""
     expose: Literal["node-port", "load-balancer"] = "node-port"
     external_postgresql: Annotated[str, Field(pattern=HOST_PORT)] = ""
-    external_edge: Annotated[str, Field(pattern=URL)] = ""
+    external_edge: Annotated[str, AfterValidator(_address)] = ""
+    chart_values: str = ""
+    prometheus_image: Annotated[str, Field(pattern=IMAGE)] = ""
     load_from: Literal["here", "cluster"] = "here"
     load_workers: Annotated[int, Field(ge=1, le=64)] = 2
     load_worker_cpu: Annotated[float, Field(ge=0.1, le=1, allow_inf_nan=False)] = 1.0
@@ -71,6 +93,10 @@ class Settings:
     prometheus_labels: str = ""
     prometheus_matcher: str = ""
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def given(self, name: str) -> bool:
+        """Whether somebody chose it for this call; else what was chosen at deploy may hold."""
+        return self.origins.get(name, "default") != "default"
 
 
 NAMES = tuple(one.name for one in fields(Settings) if one.name != "origins")
@@ -115,7 +141,7 @@ def _checked(name: str, raw: Any, refusal: _Refusal) -> Any:
     try:
         value = TypeAdapter[Any](kind).validate_python(raw)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise refusal.error(f"{_shown(raw)} can't be used: {reason}") from None
     return _folder(value, raw, refusal) if kind is Path else value
 
@@ -131,7 +157,7 @@ def _folder(path: Path, raw: object, refusal: _Refusal) -> Path:
 
 
 def _shown(raw: object) -> str:
-    text = repr(raw)
+    text = re.sub(r"//[^/\s]*@", "//...@", repr(raw))  # what may be a password is not repeated
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

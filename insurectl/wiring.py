@@ -14,19 +14,26 @@ from insurectl.adapters.scenario_file import scenarios_folder
 from insurectl.adapters.write_probe import WriteProbe
 from insurectl.adapters.zone_agent import LocalZone
 from insurectl.errors import BadInput
-from insurectl.ports import Clock, LoadEngine, MetricsSource, Progress, Target, World
-from insurectl.records import Deployment
+from insurectl.ports import Clock, LoadEngine, LoadJob, MetricsSource, Progress, Target, World
+from insurectl.records import Deployment, LoadResult, LoadSecond
 from insurectl.settings import NAMES, Settings
 from insurectl.stages.autoscale import Controller
 
 if TYPE_CHECKING:
+    from insurectl.adapters.chart_values import ChartChoices
     from insurectl.adapters.cluster_ground import Groundwork
 
 
 CHOICES = (  # made at deploy, kept beside the system
     "target", "context", "kubeconfig", "registry", "autoscaler", "addons", "node_image", "expose",
-    "external_postgresql", "external_edge", "scrape_interval_s",
+    "external_postgresql", "external_edge", "scrape_interval_s", "chart_values",
+    "prometheus_image", "prometheus_url", "prometheus_token_file", "prometheus_ca_file",
+    "prometheus_labels", "prometheus_matcher",
 )  # fmt: skip
+PATHS = ("kubeconfig", "chart_values", "prometheus_token_file", "prometheus_ca_file")
+PROMETHEUS = tuple(  # the one that is given
+    name for name in CHOICES if name.startswith("prometheus_") and name != "prometheus_image"
+)
 
 
 def _local(settings: Settings, clock: Clock) -> Target:
@@ -50,7 +57,7 @@ def _kind(settings: Settings, clock: Clock) -> Target:
             settings.name,
             clock,
             node_image=settings.node_image,
-            addons=settings.addons,
+            addons=tuple(_placed(one) for one in settings.addons),
             registry=settings.registry,
             provider=settings.autoscaler,
         ),
@@ -73,6 +80,7 @@ def _kubeconfig(settings: Settings, clock: Clock) -> Target:
             expose=settings.expose,
             external_postgresql=settings.external_postgresql,
             external_edge=settings.external_edge,
+            chart=_chart(settings),
         ),
     )
 
@@ -90,21 +98,39 @@ def _cluster(settings: Settings, clock: Clock, groundwork: "Groundwork") -> Targ
         groundwork,
         provider=settings.autoscaler,
         scrape_interval_s=settings.scrape_interval_s,
-        choices={
-            **{name: getattr(settings, name) for name in CHOICES},
-            "kubeconfig": f"{_path(settings.kubeconfig) or ''}",
-        },
+        choices=_choices(settings),
+        chart=_chart(settings),
     )
+
+
+def _chart(settings: Settings) -> "ChartChoices":
+    from insurectl.adapters.chart_values import ChartChoices  # noqa: PLC0415 - only where it is used
+
+    return ChartChoices(
+        file=_path(settings.chart_values), prometheus_image=settings.prometheus_image
+    )
+
+
+def _choices(settings: Settings) -> dict[str, object]:
+    """Paths whole, since later commands may be called in another folder."""
+    return {
+        **{name: getattr(settings, name) for name in CHOICES},
+        **{name: f"{_path(getattr(settings, name)) or ''}" for name in PATHS},
+        "addons": tuple(_placed(one) for one in settings.addons),
+    }
 
 
 def as_deployed(settings: Settings) -> Settings:
     """What was chosen at deploy holds for the later commands, too, unless they say otherwise."""
     folder = settings.state.absolute() / settings.name
     kept = cluster_record.choices(folder)
+    if settings.given("prometheus_url") and settings.prometheus_url != kept.get("prometheus_url"):
+        # token, certificate and labels are the other Prometheus': none of this one's business
+        kept = {name: kept[name] for name in kept if name not in PROMETHEUS}
     told: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in kept.items()
-        if name in CHOICES and settings.origins.get(name) == "default"
+        if name in CHOICES and not settings.given(name)
     }
     return replace(settings, **told) if told else settings
 
@@ -129,10 +155,7 @@ def adopt(
         clients=settings.clients,
         seed=settings.seed,
         partner_keys=partner_keys,
-        choices={
-            **{name: getattr(settings, name) for name in CHOICES},
-            "kubeconfig": f"{_path(settings.kubeconfig) or ''}",
-        },
+        choices=_choices(settings),
     )
 
 
@@ -143,13 +166,20 @@ TARGETS: dict[str, Callable[[Settings, Clock], Target]] = {
 }
 
 
+class _NoCluster:
+    """Told when load is to be played, not before: most commands play none."""
+
+    def play(self, job: LoadJob, on_second: Callable[[LoadSecond], None]) -> LoadResult:  # noqa: ARG002 - refused
+        raise BadInput("load_from: the target local is no cluster: load is made `here`")
+
+
 def _engine(settings: Settings) -> LoadEngine:
     if settings.load_from == "here":
         from insurectl.adapters.locust.engine import LocustEngine  # noqa: PLC0415 - heavy
 
         return LocustEngine()
     if settings.target == "local":
-        raise BadInput("load_from: the target local is no cluster: load is made `here`")
+        return _NoCluster()
     from insurectl.adapters.cluster_load import LoadFromInside  # noqa: PLC0415 - heavy
 
     folder = settings.state.absolute() / settings.name
@@ -176,6 +206,12 @@ def _metrics(settings: Settings) -> MetricsSource:
 
     folder = settings.state.absolute() / settings.name
     return cluster_sources.metrics(folder, settings.scrape_interval_s, given)
+
+
+def _placed(addon: str) -> str:
+    """``NAME=PLACE`` with a place of this machine made whole; addresses stay as they are."""
+    name, separator, place = addon.partition("=")
+    return addon if not place or "://" in place else f"{name}{separator}{_path(place)}"
 
 
 def _path(text: str) -> Path | None:

@@ -32,6 +32,7 @@ SERVICE = "core-app"
 QUEUE = Queue(servers=3, service_ms=200.0, service_cv=0.5, overhead_ms=5.0)
 IDLE_MIB, MIB_PER_RPS = 64.0, 2.0
 STARTS_S = 2.0
+POD_STARTS_S = 5.0
 SCRAPE_S = 2.0
 DOWN = ScalingRules(
     stabilization_window_s=15, policies=(ScalingPolicy(kind="Percent", value=100, period_s=15),)
@@ -40,11 +41,13 @@ DOWN = ScalingRules(
 
 @dataclass
 class QueueMetrics:
-    """What Prometheus would show of the system."""
+    """What Prometheus would show of the system. ``pods``: it tells of those too, as on clusters:
+    of the replicas that have these numbers."""
 
     target: FakeTarget
     engine: FakeLoadEngine
     forgot: bool = False
+    pods: tuple[int, ...] = ()
     changes: tuple[Decision, ...] = ()
 
     def over(self, zones: Sequence[Zone], start_s: float, end_s: float) -> tuple[Series, ...]:
@@ -63,6 +66,13 @@ class QueueMetrics:
             for zone in zones
             for number in range(3)
         ]
+        for zone in zones:
+            for pod in self.pods:
+                labels, made_s = {"pod": f"{pod}"}, start_s + 10 * pod
+                found += [
+                    _moment("pod_created_s", zone, times, made_s, labels),
+                    _moment("pod_ready_s", zone, times, made_s + POD_STARTS_S + pod, labels),
+                ]
         if load is None:
             return tuple(found)
         for zone in zones:
@@ -97,6 +107,12 @@ def _series(
         name=name, zone=zone.name, service=SERVICE, labels=labels or {}, unit="1", query="q",
         times_s=times, values=(value,) * len(times),
     )  # fmt: skip
+
+
+def _moment(
+    name: str, zone: Zone, times: tuple[float, ...], at_s: float, labels: Mapping[str, str]
+) -> Series:
+    return replace(_series(name, zone, times, at_s, labels), service="")  # a pod names no service
 
 
 def _mean_ms(load: LoadResult) -> float:

@@ -95,18 +95,20 @@ def tuning(replicas: int = 1) -> Tuning:
 @dataclass
 class FakeTarget:
     """A system that is up at once, in memory. ``ill``: processes (``core-app-0``) that are not
-    well, in whatever zone; ``tuned``: every tuning that was put in force."""
+    well, in whatever zone; ``tuned``: every tuning that was put in force; ``half_done``: a call
+    died while it put another in force."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     up: Deployment | None = None
     journal: list[Fault] = field(default_factory=list)
     ill: dict[str, Literal["starting", "unhealthy", "gone"]] = field(default_factory=dict)
     tuned: list[Tuning] = field(default_factory=list)
+    half_done: bool = False
 
     def deploy(self, plan: DeployPlan, progress: Progress) -> Deployment:
         zones = tuple(
             Zone(name=name, gateway_url=f"http://gateway.{name}", prometheus_url=f"http://p.{name}")
-            for name in plan.zones
+            for name in plan.zones_over(self.up)
         )
         before, known = self.up, {"core-app": Cost(worker_ms=120)}
         as_it_is = before.costs if before else known
@@ -120,7 +122,7 @@ class FakeTarget:
             zones=zones,
             costs=as_it_is if plan.costs is None else {**known, **plan.costs},
             tuning=plan.tuning or (before.tuning if before else tuning()),
-            clients=plan.clients,
+            clients=plan.clients_over(before),
             partner_keys_file="",
             slots={"core-app": 12, "client-info": 12},
         )
@@ -154,9 +156,11 @@ class FakeTarget:
             name=up.name,
             target="fake",
             at_s=self.clock.now(),
-            healthy=not away and not self.ill,
+            healthy=not away and not self.ill and not self.half_done,
             edge_url=up.edge_url,
             processes=processes,
+            notes=("half in force: `insurectl deploy` ends it",) if self.half_done else (),
+            half_done=self.half_done,
         )
 
     def logs(self, process: str, *, zone: str | None, lines: int, follow: bool) -> Iterator[str]:

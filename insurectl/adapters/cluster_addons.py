@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from insurectl.adapters import cluster_zone
+from insurectl.adapters import cluster_zone, programs
 from insurectl.adapters.cluster_ground import Site
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kubernetes_api import ClusterApi
@@ -68,6 +68,7 @@ def ensure(
     cluster = cluster_zone.api(site)
     missing = [one for one in wanted if not cluster.has_api(APIS[one.name])]
     for one in missing:
+        programs.go_on()
         if one.manifest:
             cluster.apply_all(_documents(one), force=True)
         else:
@@ -100,6 +101,7 @@ def _await_api(cluster: ClusterApi, one: AddOn, clock: Clock, timeout_s: float) 
                     [f"add-on {one.name} is not ready within {timeout_s:.0f} s: {told}", *why]
                 )
             )
+        programs.go_on()
         clock.sleep(LOOK_S)
 
 

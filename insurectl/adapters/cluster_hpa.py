@@ -42,6 +42,12 @@ def by_service(scalers: Iterable[Object]) -> dict[str, Object]:
     return {one["spec"]["scaleTargetRef"]["name"]: one for one in scalers}
 
 
+def targets(autoscalers: Iterable[Object]) -> dict[str, str]:
+    """Autoscaler's name -> that of what it scales: KEDA calls its own ``keda-hpa-NAME`` unless
+    told otherwise, and others call theirs as they like."""
+    return {one["metadata"]["name"]: one["spec"]["scaleTargetRef"]["name"] for one in autoscalers}
+
+
 def is_numbered(metric: str) -> bool:
     """Whether only KEDA's object knows what the metric is."""
     return _TRIGGER.fullmatch(metric) is not None

@@ -83,8 +83,9 @@ class ClusterMetrics(PrometheusMetrics):
                 f"and a cluster keeps events for {KEPT_S / 60:.0f} min unless told otherwise: "
                 "decisions whose event is gone have no reason"
             )
-        events, triggers = self._events(zone, start_s)
-        counts = self._counts(zone, start_s, end_s)
+        scaled = self._scaled(zone)
+        events, triggers = self._events(zone, start_s, scaled)
+        counts = self._counts(zone, start_s, end_s, scaled)
         decisions: list[Decision] = []
         for service in sorted({one.service for one in events} | set(counts)):
             mine = [one for one in events if one.service == service]
@@ -93,7 +94,22 @@ class ClusterMetrics(PrometheusMetrics):
             decisions += [one for one in told if start_s <= one.at_s <= end_s]
         return decisions
 
-    def _events(self, zone: Zone, start_s: float) -> tuple[list[_Rescale], dict[str, Object]]:
+    def _scaled(self, zone: Zone) -> Mapping[str, str]:
+        """Service by the name of its autoscaler. One that is gone had its service's name, as far
+        as we know."""
+        place = self._places[zone.name]
+        try:
+            return cluster_hpa.targets(place.api.items(cluster_hpa.list_path(place.namespace)))
+        except TargetNotReady as error:
+            self._warn(
+                f"zone {zone.name}: decisions are told under the autoscalers' names, since what "
+                f"they scale is not known: {error}"
+            )
+            return {}
+
+    def _events(
+        self, zone: Zone, start_s: float, scaled: Mapping[str, str]
+    ) -> tuple[list[_Rescale], dict[str, Object]]:
         """Rescales, oldest first, from a while before the window on: an earlier one tells what
         the count was. And KEDA's objects by service, where a metric has only its number."""
         place = self._places[zone.name]
@@ -113,10 +129,9 @@ class ClusterMetrics(PrometheusMetrics):
                 self._warn(f"zone {zone.name}: unknown words of an autoscaler: {event.message}")
                 continue
             # one event stands for all that say the same; of those in between the time is lost
+            service = scaled.get(event.name, event.name)
             for at_s in dict.fromkeys((event.first_s, event.at_s)):
-                rescales.append(
-                    _Rescale(at_s=at_s, service=event.name, after=read[0], reason=read[1])
-                )
+                rescales.append(_Rescale(at_s=at_s, service=service, after=read[0], reason=read[1]))
         rescales.sort(key=lambda one: one.at_s)
         return rescales, self._triggers(zone, place, rescales)
 
@@ -135,7 +150,7 @@ class ClusterMetrics(PrometheusMetrics):
             return {}
 
     def _counts(
-        self, zone: Zone, start_s: float, end_s: float
+        self, zone: Zone, start_s: float, end_s: float, scaled: Mapping[str, str]
     ) -> dict[str, tuple[tuple[float, int], ...]]:
         """What each autoscaler asked for, at each scrape; from a little before the window on."""
         try:
@@ -143,12 +158,13 @@ class ClusterMetrics(PrometheusMetrics):
         except TargetNotReady as error:
             self._warn(f"zone {zone.name}: {error}")
             return {}
-        return {
-            one["metric"].get(SCALER.lower(), ""): tuple(
+        found = {}
+        for one in answers:  # one an autoscaler: the query says so
+            name = one["metric"].get(SCALER.lower(), "")
+            found[scaled.get(name, name)] = tuple(
                 (float(at_s), round(float(value))) for at_s, value in one["values"]
             )
-            for one in answers  # one an autoscaler: the query says so
-        }
+        return found
 
     def _told(
         self,

@@ -21,6 +21,7 @@ PROMETHEUS = "prometheus:9090"  # the Service in each zone
 GROUND = "ground.json"
 PENDING = "tuning-pending.json"
 CHOICES = "choices.json"
+LEFT = "tuning-left-{zone}.json"
 OVERLAY = "tuning-values.yaml"
 ADOPTED = "adopted.json"
 NOT_OURS = "is no record that this insurectl knows"
@@ -107,6 +108,22 @@ def intended(folder: Path) -> Tuning | None:
     """What an earlier call began to put in force and did not end."""
     path = folder / PENDING
     return _read(path, Tuning) if path.exists() else None
+
+
+def leave(folder: Path, zone: str, tunings: tuple[Tuning, ...]) -> None:
+    """Keep what may be in force in a zone that is about to be taken away."""
+    write_record(folder / LEFT.format(zone=zone), tuple[Tuning, ...], tunings)
+
+
+def left(folder: Path, zone: str) -> tuple[Tuning, ...]:
+    """What was in force in the zone when it was taken away; empty where that was not kept."""
+    path = folder / LEFT.format(zone=zone)
+    return _read(path, tuple[Tuning, ...]) if path.exists() else ()
+
+
+def forget_left(folder: Path, zone: str) -> None:
+    """The zone is up to date again."""
+    (folder / LEFT.format(zone=zone)).unlink(missing_ok=True)
 
 
 def settled(state: LocalState, deployment: Deployment, seed: int) -> None:

@@ -51,18 +51,39 @@ def must_fit(sites: Sequence[Site], provider: Provider, tuning: Tuning) -> None:
 
 def refuse_others(sites: Sequence[Site], known: Sequence[Tuning]) -> None:
     """BadInput with every value that is in force in a zone and in none of ``known``."""
-    ours = [_told(tuning) for tuning in known]
-    told = []
-    for site in sites:
-        live = in_force(cluster_zone.api(site), site.namespace, known[0])
-        told += [f"{site.namespace}: {line}" for line in _changes(live, ours)]
-    if told:
+    if told := others(sites, known):
         raise BadInput(
             "the settings were changed by others since insurectl put its own in force:\n"
             + "\n".join(told)
             + "\nnothing was overwritten: set them back, or `insurectl deploy` to put insurectl's "
             "own in force again"
         )
+
+
+def others(sites: Sequence[Site], known: Sequence[Tuning]) -> list[str]:
+    """A line for every value that is in force in a zone and in none of ``known``."""
+    ours = [_told(tuning) for tuning in known]
+    told = []
+    for site in sites:
+        live = in_force(cluster_zone.api(site), site.namespace, known[0])
+        told += [f"{site.namespace}: {line}" for line in _changes(live, ours)]
+    return told
+
+
+def foreign(
+    live: Mapping[str, Any], known: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> list[str]:
+    """What a release is told and insurectl neither sent (``known``, what is surely in force
+    first) nor is about to (``wanted``). With nothing known: what ``wanted`` does not name."""
+    there, ours, about = _flat(live), [_flat(one) for one in known], _flat(wanted)
+    keys = dict.fromkeys(key for one in (there, *ours) for key in one)
+    if not known:
+        return [f"{key} is {there[key]}, insurectl does not set it" for key in keys - about.keys()]
+    return [
+        f"{key} is {there.get(key, ABSENT)}, insurectl sent {ours[0].get(key, ABSENT)}"
+        for key in keys
+        if not any(_same_value(there.get(key), one.get(key), key) for one in (*ours, about))
+    ]
 
 
 def in_force(cluster: ClusterApi, namespace: str, like: Tuning) -> Values:
@@ -141,6 +162,11 @@ def _same(live: str | None, ours: str | None, key: str) -> bool:
         return math.isclose(float(live or "nan"), float(ours or "nan"), rel_tol=1e-5, abs_tol=1e-3)
     except ValueError:
         return False
+
+
+def _same_value(live: str | None, ours: str | None, key: str) -> bool:
+    """As ``_same``; Helm may drop a key whose value is none."""
+    return (live is None and ours in (None, f"{None}")) or _same(live, ours, key)
 
 
 def _scaler(cluster: ClusterApi, namespace: str, service: str) -> Object | None:

@@ -91,7 +91,9 @@ def zone_values(
     }
     external: Values = {} if database is None else {"postgresql": _place(database)}
     if edge:
-        external["edge"] = {"url": edge, "port": urlsplit(edge).port or 443}
+        split = urlsplit(edge)
+        by_scheme = 443 if split.scheme == "https" else 80
+        external["edge"] = {"url": edge, "port": split.port or by_scheme}
     return {
         "system": system,
         "zone": zone,

@@ -49,7 +49,9 @@ def release(
     may need it."""
     cluster = api(site)
     cluster.ensure_namespace(site.namespace, site.labels(system))
-    cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system))
+    # a PostgreSQL that stands elsewhere has its passwords from this machine, or from its owner
+    elsewhere = bool(values.get("external", {}).get("postgresql"))
+    cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system), renew=elsewhere)
     try:
         Helm(site.context, site.kubeconfig).upgrade_install(
             RELEASE,
@@ -133,6 +135,7 @@ def await_answer(site: Site, timeout_s: float, clock: Clock) -> None:
         except TargetNotReady:
             if clock.now() > until_s:
                 raise
+            programs.go_on()
             clock.sleep(LOOK_S)
         else:
             return
@@ -144,7 +147,7 @@ def await_rollout(
     """Until every pod of every site is ready; TargetNotReady with the reason of each that is
     not when time runs out."""
     until_s = clock.now() + timeout_s
-    while waiting := {site: told for site in sites if (told := _not_rolled_out(site))}:
+    while waiting := {site: told for site in sites if (told := not_rolled_out(site))}:
         shown = "; ".join(f"{site.namespace}: {', '.join(told)}" for site, told in waiting.items())
         if clock.now() > until_s:
             why = [line for site in waiting for line in api(site).why_not_ready(site.namespace)]
@@ -153,24 +156,28 @@ def await_rollout(
         clock.sleep(LOOK_S)
 
 
-def _not_rolled_out(site: Site) -> list[str]:
+def not_rolled_out(site: Site) -> list[str]:
+    """What has not as many ready pods as it should, with both numbers."""
     cluster = api(site)
     everything = (*cluster.deployments(site.namespace), *cluster.stateful_sets(site.namespace))
     return [f"{one.name} {one.ready}/{one.wanted}" for one in everything if not one.rolled_out]
 
 
 def at_once(tasks: Sequence[Callable[[], object]]) -> None:
-    """Run all at once; when they have ended, what went wrong is raised: every reason in one."""
+    """Run all at once; when they have ended, what went wrong is raised: every reason in one. Who
+    is interrupted waits for no program, and no longer than a look takes for what is looked for."""
     failed: list[InsurectlError] = []
     with ThreadPoolExecutor(max(1, len(tasks))) as pool:
-        for future in [pool.submit(task) for task in tasks]:
-            try:
-                future.result()
-            except InsurectlError as error:
-                failed.append(error)
-            except KeyboardInterrupt:
-                programs.stop_all()  # no thread waits for a helm or a kind any longer
-                raise
+        try:
+            for future in [pool.submit(task) for task in tasks]:
+                try:
+                    future.result()
+                except InsurectlError as error:
+                    failed.append(error)
+        except KeyboardInterrupt:
+            with programs.all_stopped():
+                pool.shutdown(cancel_futures=True)
+            raise
     if failed:
         told = dict.fromkeys(str(error) for error in failed)
         raise retold(failed[0], "\n".join(told)) from failed[0]

@@ -6,7 +6,7 @@ edge and from the other zones alike.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from insurectl.adapters import (
     cluster_values,
     cluster_zone,
     docker_engine,
+    fault_journal,
     kind_clusters,
     process,
+    programs,
     replicas,
     topology,
 )
@@ -28,6 +30,7 @@ from insurectl.adapters.cluster_values import DatabasePlace, Images, Provider
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kind_clusters import NETWORK, KindClusters
 from insurectl.adapters.kind_files import HERE, free_ports, place, place_secrets, port_of
+from insurectl.adapters.kubernetes_api import contexts
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.ports import Clock, Progress
@@ -84,10 +87,12 @@ class KindGroundwork:
     def lay(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> Ground:
         """Images first, then every cluster at once, then what stands beside them."""
         images = cluster_images.built(progress, self.registry)
-        ground = self._ground(zones, folder, images)
-        cluster_record.keep_ground(folder, ground)  # destroy knows of what is made from now on
-        with progress.step(f"clusters {', '.join(map(self._cluster, zones))}"):
-            cluster_zone.at_once([partial(self._raise_zone, site, ground) for site in ground.sites])
+        before, ground = _recorded(folder), self._ground(zones, folder, images)
+        known = replace(ground, images=before.images) if before else ground
+        cluster_record.keep_ground(folder, known)  # destroy knows of what is made from now on
+        here = [site for site in ground.sites if not _is_down(folder, site.zone)]
+        with progress.step(f"clusters {', '.join(self._cluster(site.zone) for site in here)}"):
+            cluster_zone.at_once([partial(self._raise_zone, site, ground) for site in here])
         with progress.step("PostgreSQL and the edge"):
             self._stand_beside(zones, folder, ground)
         return ground
@@ -137,17 +142,16 @@ class KindGroundwork:
                 self._tell_edge(zone, "drain")
 
     def give_back(self, ground: Ground, fault: Fault) -> None:
-        node, engine = (
-            kind_clusters.control_plane(self._cluster(fault.zone)),
-            docker_engine.connect(),
-        )
-        match fault.kind:
-            case "kill":
-                engine.start(node)
-            case "freeze":
-                engine.unpause(node)
-            case "drain":
-                self._tell_edge(fault.zone, "ready")
+        """A node that was down gets the images, too, that a deploy meanwhile gave to the others."""
+        if fault.kind == "drain":
+            self._tell_edge(fault.zone, "ready")
+            return
+        cluster, site = self._cluster(fault.zone), ground.site(fault.zone)
+        assert site is not None, "the caller looked"
+        docker_engine.connect().ensure_runs(kind_clusters.control_plane(cluster))
+        cluster_zone.await_answer(site, READY_WITHIN_S, self.clock)
+        if not self.registry:
+            cluster_images.load(KindClusters(), cluster, site, ground.images)
 
     def clear(self, zones: tuple[str, ...], folder: Path, progress: Progress) -> None:
         """What this system's record names, and containers with its label."""
@@ -204,10 +208,16 @@ class KindGroundwork:
         )
 
     def _raise_zone(self, site: Site, ground: Ground) -> None:
-        """One cluster with the images and what it lacks; a node that was stopped starts again."""
+        """One cluster with the images and what it lacks; a node that was stopped starts again. One
+        whose making was killed is made anew."""
         kind, cluster = KindClusters(), self._cluster(site.zone)
         assert site.kubeconfig is not None
-        if cluster in kind.clusters():
+        there = cluster in kind.clusters()
+        if there and not _is_whole(site):
+            kind.delete(cluster, site.kubeconfig)
+            there = False
+        programs.go_on()
+        if there:
             docker_engine.connect().ensure_runs(kind_clusters.control_plane(cluster))
             cluster_zone.await_answer(site, READY_WITHIN_S, self.clock)
         else:
@@ -281,6 +291,18 @@ def _recorded(folder: Path) -> Ground | None:
     with suppress(TargetNotReady):
         return cluster_record.ground(folder)
     return None
+
+
+def _is_down(folder: Path, zone: str) -> bool:
+    """A fault switched its node off, which only its failback may end."""
+    fault = fault_journal.current(folder, zone)
+    return fault is not None and fault.kind != "drain"
+
+
+def _is_whole(site: Site) -> bool:
+    """Its context is the last that is written when a cluster is made."""
+    there = site.kubeconfig is not None and site.kubeconfig.is_file()
+    return there and site.context in contexts(site.kubeconfig)
 
 
 def _cluster_config(gateway_url: str) -> dict[str, object]:

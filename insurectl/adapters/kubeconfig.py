@@ -6,7 +6,7 @@ and the edge stand outside them all and are given.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,12 +18,15 @@ from insurectl.adapters import (
     cluster_images,
     cluster_logs,
     cluster_record,
+    cluster_release,
+    cluster_secrets,
     cluster_status,
     cluster_values,
     cluster_zone,
     kubeconfig_checks,
     topology,
 )
+from insurectl.adapters.chart_values import ChartChoices
 from insurectl.adapters.cluster_ground import RELEASE, Ground, Site
 from insurectl.adapters.cluster_values import DatabasePlace, Provider
 from insurectl.adapters.helm import Helm
@@ -53,6 +56,7 @@ class KubeconfigGroundwork:
     expose: Expose = "node-port"
     external_postgresql: str = ""
     external_edge: str = ""
+    chart: ChartChoices = field(default_factory=ChartChoices)
     target: str = "kubeconfig"
 
     def check(self, zones: tuple[str, ...], *, new: bool) -> None:
@@ -84,7 +88,11 @@ class KubeconfigGroundwork:
         gateway = {"type": SERVICE_TYPES[self.expose]}
         outside = self._outside() if self._in_one else None
         if self.external_postgresql:
-            self._check_secrets(folder)
+            cluster_secrets.check_given(
+                LocalState(folder),
+                self.external_postgresql,
+                cluster_values.roles(topology.bundled().services),
+            )
         if outside is not None:
             with progress.step("PostgreSQL and the edge"):
                 self._lay_outside(outside, zones, images, folder, progress)
@@ -250,7 +258,7 @@ class KubeconfigGroundwork:
             {"name": zone, "gateway": f"gateway.{self._namespace(zone)}:{GATEWAY}"}
             for zone in zones
         ]
-        values = cluster_values.outside_values(
+        ours = cluster_values.outside_values(
             topology.bundled(),
             system=self.name,
             images=images,
@@ -260,18 +268,9 @@ class KubeconfigGroundwork:
             given_edge=self.external_edge,
         )
         passwords = cluster_zone.passwords(LocalState(folder), superuser=True)
-        cluster_zone.release(outside, self.name, values, passwords)
+        values = self.chart.under(ours)
+        cluster_release.put_outside(folder, outside, self.name, values, passwords, progress)
         cluster_zone.await_rollout((outside,), OUTSIDE_WITHIN_S, self.clock, progress)
-
-    def _check_secrets(self, folder: Path) -> None:
-        """Of a given PostgreSQL the passwords are given too: a file a role."""
-        state = LocalState(folder)
-        names = cluster_values.roles(topology.bundled().services)
-        if missing := [name for name in names if not (state.secrets / name).exists()]:
-            raise BadInput(
-                f"PostgreSQL at {self.external_postgresql} is given, so its passwords must be: put "
-                f"each into a file of mode 0600 under {state.secrets}: {', '.join(missing)}"
-            )
 
     def _address(self, site: Site | None, service: str) -> str:
         """Where a Service is reached from here."""

@@ -5,9 +5,6 @@ own: ``kubernetes_cluster`` (what it can), ``_namespaces``, ``_workloads``, ``_p
 ``_reasons``, ``_objects``, on top of ``_connection``.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 from insurectl.adapters.kubernetes_cluster import Cluster, ClusterSeen, NodeSeen
 from insurectl.adapters.kubernetes_connection import MANAGER, Params, contexts, path_of
 from insurectl.adapters.kubernetes_errors import (
@@ -25,7 +22,6 @@ from insurectl.adapters.kubernetes_pods import PodSeen, Usage
 from insurectl.adapters.kubernetes_reasons import Reasons
 from insurectl.adapters.kubernetes_values import Object, quantity
 from insurectl.adapters.kubernetes_workloads import HpaSeen, Workloads, WorkloadSeen
-from insurectl.errors import TargetNotReady
 
 __all__ = [
     "MANAGER",
@@ -36,7 +32,6 @@ __all__ = [
     "EventSeen",
     "Finished",
     "HpaSeen",
-    "JobSeen",
     "NodeSeen",
     "NotAllowed",
     "NotThere",
@@ -48,21 +43,6 @@ __all__ = [
     "contexts",
     "quantity",
 ]
-
-LOOK_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSeen:
-    """How a Job stands; ``done``: no pod of it will run any more."""
-
-    name: str
-    active: int
-    succeeded: int
-    failed: int
-    done: bool
-    good: bool
-    reason: str
 
 
 class ClusterApi(Cluster, Namespaces, Objects, Workloads, Reasons):
@@ -90,68 +70,3 @@ class ClusterApi(Cluster, Namespaces, Objects, Workloads, Reasons):
     def raw(self, path: str, params: Params | None = None) -> bytes:
         """GET of any path of the API server, such as ``/metrics``."""
         return self.read_bytes(path, params)
-
-    def job(self, namespace: str, name: str) -> JobSeen:
-        """NotThere when there is none; Jobs are made with ``create``."""
-        return _job(
-            self.read(path_of("apis", "batch", "v1", "namespaces", namespace, "jobs", name))
-        )
-
-    def wait_job(self, namespace: str, name: str, timeout_s: float) -> JobSeen:
-        """When it is done, well or not; TargetNotReady with the reasons when time runs out."""
-        deadline = self.clock.now() + timeout_s
-        while not (seen := self.job(namespace, name)).done:
-            if self.clock.now() > deadline:
-                raise self._late(f"job {name} in {namespace} is not done", [namespace], timeout_s)
-            self.clock.sleep(LOOK_S)
-        return seen
-
-    def delete_job(self, namespace: str, name: str) -> bool:
-        """With its pods; False where it was not there."""
-        return self.delete("batch/v1", "Job", namespace, name)
-
-    def wait_rolled_out(
-        self,
-        namespaces: Sequence[str],
-        timeout_s: float,
-        look: Callable[[Sequence[WorkloadSeen]], None] = lambda _: None,
-    ) -> None:
-        """Until every Deployment and StatefulSet there is; ``look`` gets those that are not, each
-        second. TargetNotReady with the reason of every pod that is not ready when time runs out."""
-        deadline = self.clock.now() + timeout_s
-        while left := [
-            one
-            for namespace in namespaces
-            for one in (*self.deployments(namespace), *self.stateful_sets(namespace))
-            if not one.rolled_out
-        ]:
-            look(left)
-            if self.clock.now() > deadline:
-                said = ", ".join(f"{one.name} {one.ready} of {one.wanted} ready" for one in left)
-                raise self._late(said, namespaces, timeout_s)
-            self.clock.sleep(LOOK_S)
-
-    def _late(self, what: str, namespaces: Sequence[str], timeout_s: float) -> TargetNotReady:
-        why = [line for namespace in namespaces for line in self.why_not_ready(namespace)]
-        return TargetNotReady(
-            "\n".join((f"context {self.context}: {what} after {timeout_s:.0f} s", *why))
-        )
-
-
-def _job(seen: Object) -> JobSeen:
-    status = seen.get("status") or {}
-    ends = [
-        one
-        for one in status.get("conditions") or ()
-        if one["type"] in ("Complete", "Failed") and one["status"] == "True"
-    ]
-    last = ends[-1] if ends else {}
-    return JobSeen(
-        name=seen["metadata"]["name"],
-        active=status.get("active", 0),
-        succeeded=status.get("succeeded", 0),
-        failed=status.get("failed", 0),
-        done=bool(ends),
-        good=last.get("type") == "Complete",
-        reason=": ".join(part for part in (last.get("reason"), last.get("message")) if part),
-    )

@@ -63,23 +63,31 @@ class Namespaces(Connection):
         return True
 
     def ensure_secret(
-        self, namespace: str, name: str, values: Mapping[str, str], labels: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, str],
+        labels: Mapping[str, str],
+        *,
+        renew: bool = False,
     ) -> dict[str, str]:
-        """Keep every value that is there, add those that are missing; what holds now."""
+        """Add the values that are missing; what holds now. One that is there is kept, or with
+        ``renew`` replaced by ours."""
         for _ in range(TRIES):
             try:
-                return self._ensured(namespace, name, values, labels)
+                return self._ensured(namespace, name, values, labels, renew=renew)
             except Conflict:
                 self.clock.sleep(LOOK_S)  # changed in between: look again
-        return self._ensured(namespace, name, values, labels)
-
-    def read_secret(self, namespace: str, name: str) -> dict[str, str] | None:
-        """Its values as text; None where there is none."""
-        seen = self.find(path_of("api", "v1", "namespaces", namespace, "secrets", name))
-        return None if seen is None else _texts(seen)
+        return self._ensured(namespace, name, values, labels, renew=renew)
 
     def _ensured(
-        self, namespace: str, name: str, values: Mapping[str, str], labels: Mapping[str, str]
+        self,
+        namespace: str,
+        name: str,
+        values: Mapping[str, str],
+        labels: Mapping[str, str],
+        *,
+        renew: bool,
     ) -> dict[str, str]:
         place = path_of("api", "v1", "namespaces", namespace, "secrets")
         seen = self.find(f"{place}/{name}")
@@ -89,12 +97,15 @@ class Namespaces(Connection):
             body["stringData"] = dict(values)
             return _texts(self.send("POST", place, body, {"fieldManager": MANAGER}))
         there = _texts(seen)
-        if not (missing := {key: text for key, text in values.items() if key not in there}):
+        wanted = {**there, **values} if renew else {**values, **there}
+        if wanted == there:
             return there
         change: Object = {
             "metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]},
             "data": {
-                key: base64.b64encode(text.encode()).decode() for key, text in missing.items()
+                key: base64.b64encode(text.encode()).decode()
+                for key, text in wanted.items()
+                if there.get(key) != text
             },
         }
         kind = "application/merge-patch+json"

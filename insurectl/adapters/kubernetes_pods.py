@@ -11,8 +11,6 @@ from insurectl.adapters.kubernetes_values import Object, cpu_millis, memory_mib,
 
 READ_S = 30.0
 QUIET_S = 600.0  # a followed log without a line is asked for again
-
-
 PATIENT = ("PodInitializing", "ContainerCreating")  # waits for another one, or for a moment
 
 
@@ -201,9 +199,7 @@ def _reason(status: Object, conditions: Mapping[str, Object]) -> str:
     if scheduled.get("status") == "False":
         return _join(scheduled.get("reason"), scheduled.get("message"))
     found = [(name, why) for name, why in unwell(status) if why]
-    telling = [
-        one for one in found if not one[1].startswith(("PodInitializing", "ContainerCreating"))
-    ]
+    telling = [one for one in found if not one[1].startswith(PATIENT)]
     if chosen := (telling or found):
         return f"container {chosen[0][0]}: {chosen[0][1]}"
     if status.get("reason"):

@@ -25,14 +25,14 @@ from insurectl.adapters import (
 )
 from insurectl.adapters.address_plan import AddressPlan
 from insurectl.adapters.local_config import LocalConfig
-from insurectl.adapters.local_state import LocalState, locked
+from insurectl.adapters.local_state import LocalState
+from insurectl.adapters.system_lock import held
 from insurectl.errors import MissingOnMachine, TargetNotReady
-from insurectl.ports import Clock, DeployPlan, Progress
+from insurectl.ports import DEFAULT_SEED, Clock, DeployPlan, Progress
 from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
 PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
 TUNED_WITHIN_S = 60.0
-DEFAULT_SEED = 7
 SETTLED_S = 2.0  # longer than the checks of edge and mesh take to see that a server is down
 
 
@@ -54,18 +54,19 @@ class LocalTarget:
 
     def deploy(self, plan: DeployPlan, progress: Progress) -> Deployment:
         """Bring it up, or mend what is there; a new one that fails leaves nothing behind."""
+        with process.interrupted_once(), held(self.state.folder, progress, make=True):
+            return self._deploy(plan, progress)
+
+    def _deploy(self, plan: DeployPlan, progress: Progress) -> Deployment:
         began_s, before, known = self.clock.now(), self._before(), topology.bundled()
+        zones, clients = plan.zones_over(before), plan.clients_over(before)
         tuning = plan.tuning or (before.tuning if before else known.tuning())
         costs = local_record.costs(plan.costs, before, known)
-        self._check(tuning, plan.zones)
+        self._check(tuning, zones)
         if before is None:
             process.require_space(self.state.folder)
-        with (
-            process.interrupted_once(),
-            self._taking_back(progress, new=before is None),
-            locked(self.state.folder),
-        ):
-            addresses = slots.settle(self.state, known, plan.zones, self.port_base, self.slot)
+        with self._taking_back(new=before is None):
+            addresses = slots.settle(self.state, known, zones, self.port_base, self.slot)
             seed = plan.seed
             if seed is None:
                 seed = self.state.seed() if before else DEFAULT_SEED
@@ -74,10 +75,10 @@ class LocalTarget:
             with progress.step("PostgreSQL and the edge"):
                 local_bring_up.start_outside(config, changed, self.clock.sleep)
             with progress.step("databases, migrations and seed data"):
-                local_data.fill(config, plan.clients)
-            deployment = local_record.record(self.state, plan, addresses, tuning, costs, began_s)
+                local_data.fill(config, clients)
+            deployment = local_record.record(self.state, clients, addresses, tuning, costs, began_s)
             self.state.keep(deployment, seed)
-            with progress.step(f"zones {', '.join(plan.zones)}"):
+            with progress.step(f"zones {', '.join(zones)}"):
                 local_bring_up.start_zones(config, changed)
                 self._await_health(plan.timeout_s)
             deployment = replace(deployment, took_s=self.clock.now() - began_s)
@@ -85,9 +86,9 @@ class LocalTarget:
         return deployment
 
     def preview(self, plan: DeployPlan) -> tuple[str, ...]:
-        there = self._before() is not None
-        verb = "mend what is not healthy in" if there else "make"
-        return (f"{verb} {self.state.folder}, zones {', '.join(plan.zones)}",)
+        before = self._before()
+        verb = "mend what is not healthy in" if before else "make"
+        return (f"{verb} {self.state.folder}, zones {', '.join(plan.zones_over(before))}",)
 
     def deployment(self) -> Deployment:
         return self.state.deployment()
@@ -107,9 +108,9 @@ class LocalTarget:
 
     def tune(self, tuning: Tuning, progress: Progress) -> Deployment:
         """The agents read it within a second; limits and replica counts change at once."""
-        after = replace(self.deployment(), tuning=tuning)
-        self._check(tuning, self._addresses().zones)
-        with progress.step("new settings"), locked(self.state.folder):
+        with held(self.state.folder, progress), progress.step("new settings"):
+            after = replace(self.deployment(), tuning=tuning)
+            self._check(tuning, self._addresses().zones)
             self.state.keep(after, self.state.seed())
             self._start_zones(after)
             self._await_health(TUNED_WITHIN_S)
@@ -122,9 +123,9 @@ class LocalTarget:
             return local_faults.take_away(self.state, fault, zone, self.clock.now())
 
     def restore(self, zone: str, progress: Progress) -> Fault:
-        deployment = self.deployment()
-        self._addresses().server(zone, "gateway")
-        with progress.step(f"zone {zone} comes back"), locked(self.state.folder):
+        with held(self.state.folder, progress), progress.step(f"zone {zone} comes back"):
+            deployment = self.deployment()
+            self._addresses().server(zone, "gateway")
             fault = local_faults.give_back(self.state, zone)
             ended = fault_journal.end(self.state.folder, fault, self.clock.now())
             self._start_zones(deployment)
@@ -139,7 +140,7 @@ class LocalTarget:
 
     def destroy(self, progress: Progress) -> None:
         """Processes are found by where they run: also what a killed supervisor left behind."""
-        with progress.step(f"destroy {self.name}"):
+        with held(self.state.folder, progress), progress.step(f"destroy {self.name}"):
             local_bring_up.clear(self.state)
 
     def _before(self) -> Deployment | None:
@@ -161,14 +162,14 @@ class LocalTarget:
         postgresql.check_connections(tuning, databases, len(zones), allowed)
 
     @contextmanager
-    def _taking_back(self, progress: Progress, *, new: bool) -> Iterator[None]:
+    def _taking_back(self, *, new: bool) -> Iterator[None]:
         try:
             self.state.make()
             yield
         except BaseException as error:
             full = process.is_full(self.state.folder)
             if new:
-                self.destroy(progress)
+                local_bring_up.clear(self.state)
             if full and isinstance(error, Exception):
                 raise MissingOnMachine(
                     f"no space was left under {self.state.folder}: free some, or set "

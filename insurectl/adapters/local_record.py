@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from insurectl.adapters.address_plan import AddressPlan
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.topology import Topology
-from insurectl.ports import DeployPlan
 from insurectl.records import Cost, Deployment, Tuning, Zone
 
 NOTE = "PostgreSQL stands once, outside the zones; its replication is work to come"
@@ -13,7 +12,7 @@ NOTE = "PostgreSQL stands once, outside the zones; its replication is work to co
 
 def record(
     state: LocalState,
-    plan: DeployPlan,
+    clients: int,
     addresses: AddressPlan,
     tuning: Tuning,
     costs: Mapping[str, Cost],
@@ -29,7 +28,7 @@ def record(
         zones=tuple(_zone(addresses, zone) for zone in addresses.zones),
         costs=costs,
         tuning=tuning,
-        clients=plan.clients,
+        clients=clients,
         partner_keys_file=f"{state.partner_keys}",
         slots={name: one.slots for name, one in addresses.topology.services.items()},
         notes=(NOTE,),

@@ -10,8 +10,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from insurectl.errors import MissingOnMachine, TargetNotReady
@@ -19,8 +19,11 @@ from insurectl.errors import MissingOnMachine, TargetNotReady
 GRACE_S = 10.0  # between the request to end and the kill
 LAST_LINES = 8
 
+UNDOING = ("delete", "uninstall", "rollback")  # what takes back what was begun is let through
+
 _lock = threading.Lock()
 _running: set[subprocess.Popen[str]] = set()
+_stopping = threading.Event()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,11 @@ def find(name: str, how: str) -> str:
 
 def run(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None) -> Done:
     """To its end; TargetNotReady with its last lines when that takes longer. Whatever interrupts
-    the wait ends the program (and all that it started) first."""
+    the wait ends the program (and all that it started) first. While all is being stopped only what
+    undoes is begun."""
+    undoes = any(word in UNDOING for word in command[1:2])
+    if not undoes:
+        go_on()
     with subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -61,6 +68,9 @@ def run(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | None 
     ) as child:
         with _lock:
             _running.add(child)
+            late = _stopping.is_set() and not undoes
+        if late:  # those who stop all did not see it yet
+            _signal(child, signal.SIGTERM)
         try:
             stdout, stderr = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -78,13 +88,27 @@ def run(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | None 
     return Done(code=child.returncode, stdout=stdout, stderr=stderr)
 
 
-def stop_all() -> None:
-    """Ask every program that runs now, in whichever thread, to end: for who is interrupted while
-    other threads wait for theirs. Those waits then return as for any program that was stopped."""
+@contextmanager
+def all_stopped() -> Iterator[None]:
+    """Ask every program that runs now, in whichever thread, to end, and let none begin before the
+    block ends: for who is interrupted while other threads wait for theirs. Those waits then return
+    as for any program that was stopped; ``go_on`` ends the others."""
     with _lock:
+        _stopping.set()
         children = list(_running)
     for child in children:
         _signal(child, signal.SIGTERM)
+    try:
+        yield
+    finally:
+        _stopping.clear()
+
+
+def go_on() -> None:
+    """TargetNotReady while all is being stopped: to be asked by whoever waits in a thread, since
+    only the main one hears of Ctrl-C."""
+    if _stopping.is_set():
+        raise TargetNotReady("it was interrupted")
 
 
 def _end(child: subprocess.Popen[str]) -> Done:

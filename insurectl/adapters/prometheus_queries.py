@@ -41,9 +41,11 @@ def _latency(name: str, quantile: float) -> Query:
 
 def _per_service(metric: str) -> str:
     """A container has its service's name on every target, whatever its pod is called; one
-    without a name is the whole pod, counted once more."""
+    without a name is the whole pod, counted once more. Each is taken once: while their agent is
+    replaced, two tell of it."""
     chosen = f'{metric}{{$container!="",$container!="POD"$and}}'
-    return f'label_replace({chosen}, "$service", "$$1", "$container", "(.+)")'
+    once = f"max by ($pod, $container) ({chosen})"
+    return f'label_replace({once}, "$service", "$$1", "$container", "(.+)")'
 
 
 def _gateway(status: str) -> str:

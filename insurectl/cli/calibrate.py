@@ -9,7 +9,8 @@ def calibrate(
     """Find what one replica takes, by many small load runs."""
     from insurectl.stages import calibrate as stage
 
+    settings = session.set(load_processes=processes)
     result = stage.calibrate(
-        session.world(), read_scenario(scenario), processes=session.processes(processes)
+        session.world(), read_scenario(scenario), processes=settings.load_processes
     )
     session.console.show(result)

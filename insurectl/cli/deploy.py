@@ -1,17 +1,18 @@
 """``insurectl deploy``: bring the system up."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from insurectl.cli.options import DryRunOption, Session
+from insurectl.cli.options import DryRunOption, Session, deploy_plan
 from insurectl.errors import BadInput
 
 
 def deploy(
     session: Session,
-    zones: Annotated[str, typer.Option(help="Zones, separated by commas.")] = "a,b",
+    zones: Annotated[
+        str | None, typer.Option(help="Zones, separated by commas, or how many.")
+    ] = None,
     clients: Annotated[
         int | None, typer.Option(min=1, max=10_000_000, help="Clients to seed.")
     ] = None,
@@ -25,24 +26,13 @@ def deploy(
     dry_run: DryRunOption = False,
 ) -> None:
     """Bring the system up, or mend what is there; ends when every zone serves."""
-    from insurectl.ports import DeployPlan
     from insurectl.stages import deploy as stage
 
-    names = tuple(zone.strip() for zone in zones.split(",") if zone.strip())
-    if not names:
-        raise BadInput(f"--zones {zones!r} names no zone; such as --zones a,b")
-    plan = DeployPlan(
-        name=session.settings.name,
-        zones=names,
-        clients=session.settings.clients if clients is None else clients,
-        seed=session.settings.seed if seed is None else seed,
-        timeout_s=timeout,
-    )
-    if registry is not None:
-        session.settings = replace(session.settings, registry=registry)
+    settings = session.set(clients=clients, seed=seed, registry=registry)
+    plan = deploy_plan(settings, None if zones is None else _names(zones), timeout)
     world = session.world()
     if dry_run:
-        session.console.show(plan)
+        session.console.show(stage.foreseen(world, plan))
         told = session.console
         for line in world.target.preview(plan):
             if told.output == "table":
@@ -51,3 +41,21 @@ def deploy(
                 told.say(line)
         return
     session.console.show(stage.deploy(world, plan))
+
+
+def _names(zones: str) -> tuple[str, ...]:
+    """A number alone: so many of the system's zones, the first."""
+    names = tuple(zone.strip() for zone in zones.split(",") if zone.strip())
+    if not names:
+        raise BadInput(f"--zones {zones!r} names no zone; such as --zones a,b")
+    if len(names) > 1 or not names[0].isdecimal():
+        return names
+    from insurectl.adapters import topology
+
+    known, count = tuple(topology.bundled().zones), int(names[0])
+    if not 1 <= count <= len(known):
+        raise BadInput(
+            f"--zones {zones}: the system has {len(known)} zones, {', '.join(known)}; others are "
+            "named, such as --zones eu-1a,eu-1b,eu-1c"
+        )
+    return known[:count]

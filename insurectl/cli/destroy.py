@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def destroy(session: Session, yes: YesOption = False, dry_run: DryRunOption = False) -> None:
     """Stop the system and delete all its state; runs under reports stay."""
-    target = session.world().target
+    target = session.target()
     name = session.settings.name
     if _adopted(target):
         if dry_run:

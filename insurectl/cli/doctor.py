@@ -10,9 +10,10 @@ from insurectl.errors import ExitCode
 
 def doctor(session: Session) -> None:
     """Say what this machine lacks and the one line that installs it; ends with 3 if anything."""
+    from insurectl import wiring
     from insurectl.adapters.doctor import examine
 
-    told = session.settings
+    told = wiring.as_deployed(session.settings)
     found = examine(told.state, told.reports, os.environ, told.target)
     if session.console.output != "table":
         session.console.show(found)

@@ -23,6 +23,7 @@ def failover(
     """Take a zone away under load and prove what was lost; ``failback`` brings it back."""
     from insurectl.stages import failover as stage
 
+    settings = session.set(load_processes=processes)
     world = session.world()
     kinds = world.target.fault_kinds()
     if fault not in kinds:
@@ -33,7 +34,7 @@ def failover(
         zone,
         fault,
         play_load=play,
-        processes=session.processes(processes),
+        processes=settings.load_processes,
     )
     lost = result.lost + result.doubled > 0
     session.finish(result, ExitCode.DATA_LOST if lost else code_of(result.outcome))

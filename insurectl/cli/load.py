@@ -32,12 +32,13 @@ def load(
     """Play a scenario, judge its thresholds, and write a report."""
     from insurectl.stages import load as stage
 
+    settings = session.set(load_processes=processes)
     result = stage.load(
         session.world(),
         read_scenario(scenario),
         base_url=base_url,
-        allow_hosts=(*session.settings.allow_host, *(allow_host or ())),
-        processes=session.processes(processes),
+        allow_hosts=(*settings.allow_host, *(allow_host or ())),
+        processes=settings.load_processes,
         seed=seed,
         scale=scale,
     )

@@ -15,7 +15,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show the last lines that a process, or all replicas of a service, wrote."""
-    target = session.world().target
+    target = session.target()
     for line in target.logs(process, zone=zone, lines=lines, follow=follow):
         if not session.console.line(line):
             break

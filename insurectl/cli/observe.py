@@ -1,6 +1,5 @@
 """``insurectl observe``: what the servers saw."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,7 +19,6 @@ def observe(
     from insurectl.records import LoadResult
     from insurectl.stages import observe as stage
 
-    if prometheus_url is not None:
-        session.settings = replace(session.settings, prometheus_url=prometheus_url)
+    session.set(prometheus_url=prometheus_url)
     world = session.world()
     session.console.show(stage.observe(world, run or world.runs.latest(LoadResult)))

@@ -4,8 +4,8 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -15,7 +15,7 @@ from insurectl.cli.console import Console, ConsoleProgress, Output
 from insurectl.errors import BadInput, ExitCode, Interrupted
 
 if TYPE_CHECKING:
-    from insurectl.ports import Progress, World
+    from insurectl.ports import DeployPlan, Progress, Target, World
     from insurectl.records import Outcome, Scenario
     from insurectl.settings import Settings
 
@@ -82,19 +82,33 @@ def connect(settings: "Settings", progress: "Progress") -> "World":
 
 @dataclass
 class Session:
-    """One call of a command: its settings, its console, and how it gets at the world."""
+    """One call of a command: its settings, its console, and how it gets at the world. ``flags``
+    and ``file``: what the settings were made of."""
 
     settings: "Settings"
     console: Console
     connect: Connect
+    flags: Mapping[str, object] = field(default_factory=dict)
+    file: Path | None = None
+
+    def set(self, **own: object) -> "Settings":
+        """Take the settings that the command's own options carry; None was not given."""
+        from insurectl import settings
+
+        self.flags = {**self.flags, **own}
+        self.settings = settings.load(self.flags, os.environ, self.file)
+        return self.settings
 
     def world(self) -> "World":
         """Everything that a stage may touch."""
         return self.connect(self.settings, ConsoleProgress(self.console))
 
-    def processes(self, asked: int | None) -> int:
-        """Load generator processes: the flag, else the setting."""
-        return asked or self.settings.load_processes
+    def target(self) -> "Target":
+        """What runs, alone: no setting of what would be measured is looked at, so that a token
+        that is gone can't be in the way of ``destroy``."""
+        origins = {**self.settings.origins, "prometheus_url": "flag"}
+        alone = replace(self.settings, prometheus_url="", origins=origins)
+        return self.connect(alone, ConsoleProgress(self.console)).target
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal; elsewhere nobody can answer, so ``--yes`` is needed."""
@@ -120,7 +134,7 @@ def command(function: Callable[..., None], connect: Connect = connect) -> Callab
     """Add the shared options to a command, and hand it the session made of them.
 
     The command takes ``session`` and its own arguments. Its own options may carry settings
-    too (``clients``, ``seed``): those it passes on itself.
+    too (``clients``, ``seed``): those it gives to ``session.set``.
     """
     hints = get_type_hints(function, include_extras=True)
     own = [
@@ -154,7 +168,23 @@ def _session(values: dict[str, Any], connect: Connect) -> Session:
 
     flags = {name: values[name] for name in SETTINGS}
     loaded = settings.load(flags, os.environ, values["config"])
-    return Session(loaded, Console(output=values["output"], quiet=values["quiet"]), connect)
+    console = Console(output=values["output"], quiet=values["quiet"])
+    return Session(loaded, console, connect, flags, values["config"])
+
+
+def deploy_plan(
+    settings: "Settings", zones: tuple[str, ...] | None = None, timeout_s: float = 120.0
+) -> "DeployPlan":
+    """What nobody chose for this call is left out of it: that stays as it is deployed."""
+    from insurectl.ports import DeployPlan
+
+    return DeployPlan(
+        name=settings.name,
+        zones=zones,
+        clients=settings.clients if settings.given("clients") else None,
+        seed=settings.seed if settings.given("seed") else None,
+        timeout_s=timeout_s,
+    )
 
 
 def read_scenario(path_or_name: str) -> "Scenario":

@@ -7,6 +7,7 @@ from insurectl.cli.options import (
     ScenarioArgument,
     Session,
     code_of,
+    deploy_plan,
     read_scenario,
 )
 from insurectl.errors import ExitCode
@@ -17,13 +18,12 @@ if TYPE_CHECKING:
 
 def run(session: Session, scenario: ScenarioArgument, processes: ProcessesOption = None) -> None:
     """Deploy, then play the scenario's plan: the whole loop, or play it and look."""
-    from insurectl.ports import DeployPlan
     from insurectl.stages import run as stage
 
-    settings = session.settings
-    plan = DeployPlan(name=settings.name, clients=settings.clients, seed=settings.seed)
+    settings = session.set(load_processes=processes)
+    plan = deploy_plan(settings)
     records = stage.run(
-        session.world(), read_scenario(scenario), plan, processes=session.processes(processes)
+        session.world(), read_scenario(scenario), plan, processes=settings.load_processes
     )
     session.finish(records, exit_code(records))
 

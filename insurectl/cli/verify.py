@@ -21,12 +21,13 @@ def verify(
     from insurectl.records import Recommendation
     from insurectl.stages import verify as stage
 
+    settings = session.set(load_processes=processes)
     world = session.world()
     run_id = run or world.runs.latest(Recommendation)
     verdict = stage.verify(
         world,
         scenario_of(world, run_id, scenario),
         run_id,
-        processes=session.processes(processes),
+        processes=settings.load_processes,
     )
     session.finish(verdict, code_of(verdict.outcome, ExitCode.VERIFICATION_FAILED))

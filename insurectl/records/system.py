@@ -56,7 +56,8 @@ class ProcessStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemStatus:
-    """What is up, as seen now."""
+    """What is up, as seen now. ``half_done``: a call that put settings in force died in between,
+    so that nobody knows which are (``notes`` says what ends that)."""
 
     schema: str = "insurectl/status/v1"
     name: str
@@ -66,6 +67,7 @@ class SystemStatus:
     edge_url: str
     processes: tuple[ProcessStatus, ...]
     notes: tuple[str, ...] = ()
+    half_done: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

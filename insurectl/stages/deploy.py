@@ -3,13 +3,27 @@
 from dataclasses import replace
 
 from insurectl.errors import TargetNotReady
-from insurectl.ports import DeployPlan, World
+from insurectl.ports import DEFAULT_SEED, DeployPlan, World
 from insurectl.records import Deployment, Scenario, ServiceTuning, Tuning
 
 
 def deploy(world: World, plan: DeployPlan) -> Deployment:
     """Bring up what is not there, mend what is broken; returns when every zone serves."""
     return world.target.deploy(plan, world.progress)
+
+
+def foreseen(world: World, plan: DeployPlan) -> DeployPlan:
+    """What the plan leaves out, as it would be. A seed that stays is not known here: None."""
+    try:
+        before = world.target.deployment()
+    except TargetNotReady:
+        before = None
+    return replace(
+        plan,
+        zones=plan.zones_over(before),
+        clients=plan.clients_over(before),
+        seed=DEFAULT_SEED if plan.seed is None and before is None else plan.seed,
+    )
 
 
 def settle(world: World, scenario: Scenario) -> Deployment:
@@ -48,13 +62,16 @@ def _left_alone(world: World, deployment: Deployment, scenario: Scenario) -> Dep
 
 
 def _look(world: World) -> None:
-    """TargetNotReady when something is down that no fault has taken away: what is measured then
-    is not the system that was deployed."""
+    """TargetNotReady when something is down that no fault has taken away, or settings are half in
+    force: what is measured then is not the system that was deployed."""
     now_s = world.clock.now()
     away = {fault.zone for fault in world.target.faults(now_s, now_s) if fault.ended_s is None}
+    status = world.target.status()
+    if status.half_done:
+        raise TargetNotReady("; ".join(status.notes))
     down = [
         f"{one.name}{f' in zone {one.zone}' if one.zone else ''} is {one.state}"
-        for one in world.target.status().processes
+        for one in status.processes
         if one.state not in ("healthy", "starting") and one.zone not in away
     ]
     if down:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,8 +90,28 @@ def insurectl(
     return call
 
 
+STORAGE = ("storage.k8s.io/v1", "StorageClass", "", "standard")
+
+
 @pytest.fixture
-def here(control_plane: ControlPlane) -> tuple[str, ...]:
+def storage(cluster: ClusterApi) -> Iterator[None]:
+    """A default StorageClass, as clusters have; PostgreSQL asks for a volume of it."""
+    version, kind, _, name = STORAGE
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    cluster.apply(
+        {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {"name": name, "annotations": default},
+            "provisioner": "example.org/none",
+        }
+    )
+    yield
+    cluster.delete(*STORAGE)
+
+
+@pytest.fixture
+def here(control_plane: ControlPlane, storage: None) -> tuple[str, ...]:
     return ("deploy", "--target", "kubeconfig", "--context", control_plane.context)
 
 
@@ -328,6 +349,15 @@ def test_a_cluster_that_is_too_old_is_told_with_its_version(
     assert_told(r"context one: the cluster is Kubernetes v1.25.16, and insurectl needs 1.29", said)
 
 
+def test_a_cluster_without_a_storage_class_is_told_of_both_ways_out(
+    here: tuple[str, ...], insurectl: Call, cluster: ClusterApi, nothing_left: None
+) -> None:
+    cluster.delete(*STORAGE)
+    said = insurectl(*here)
+    assert said.code == ExitCode.NOT_READY
+    assert_told(r"no default StorageClass, .*mark one as default, or .*external_postgresql", said)
+
+
 def test_a_cluster_that_measures_no_pods_is_told_what_to_install(
     here: tuple[str, ...], insurectl: Call, nothing_left: None
 ) -> None:
@@ -507,6 +537,14 @@ def test_who_may_only_look_is_told_which_rights_are_missing(
     assert not (state / NAME).exists()
 
 
+def pod_annotations(cluster: ClusterApi, name: str) -> Mapping[str, str]:
+    """Of the pods that the Deployment in zone a makes: a change of them rolls it."""
+    found = cluster.get("apps/v1", "Deployment", "insure-bad-a", name)
+    assert found is not None
+    annotations: Mapping[str, str] = found["spec"]["template"]["metadata"]["annotations"]
+    return annotations
+
+
 def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_them(
     person: Path,
     owned: Callable[[str, str], None],
@@ -520,6 +558,8 @@ def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_th
     """There is no storage class either, and none is needed."""
     assert cluster.default_storage_class() is None
     monkeypatch.setattr(cluster_data, "fill", lambda *_: None)  # kwok's pods run no command
+    # kwok's nodes have no address, nor have its pods
+    monkeypatch.setattr(cluster_address, "of_service", lambda *_: "192.0.2.9:30123")
     owned("", "admin")
     owned("a", "admin")
     given = {
@@ -537,11 +577,29 @@ def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_th
     for role in ("core_app", "client_info"):
         (secrets / role).write_text(f"of-{role}")
     said = insurectl(*AS_PERSON, **given)
+    assert said.code == ExitCode.USAGE
+    assert_told(r"others may read these passwords: chmod 600 .*/core_app", said)
+    for role in ("core_app", "client_info"):
+        (secrets / role).chmod(0o600)
+    said = insurectl(*AS_PERSON, **given)
     assert said.code == ExitCode.PASS, said.err
     assert_told(r"may not list nodes and their pods: .*was not checked", said)
-    there = cluster.read_secret("insure-bad-a", "database")
-    assert there == {"core_app": "of-core_app", "client_info": "of-client_info"}
+    there = cluster.get("v1", "Secret", "insure-bad-a", "database")
+    assert there is not None
+    assert {role: b64decode(text).decode() for role, text in there["data"].items()} == {
+        "core_app": "of-core_app",
+        "client_info": "of-client_info",
+    }
     assert all(one.rolled_out for one in cluster.deployments("insure-bad-a"))
+
+    before = pod_annotations(cluster, "core-app")
+    (secrets / "core_app").write_text("new")
+    said = insurectl(*AS_PERSON, **given)
+    assert said.code == ExitCode.PASS, said.err
+    there = cluster.get("v1", "Secret", "insure-bad-a", "database")
+    assert there is not None
+    assert b64decode(there["data"]["core_app"]).decode() == "new"
+    assert pod_annotations(cluster, "core-app") != before
 
     said = insurectl("destroy", "--yes", kubeconfig=person)
     assert said.code == ExitCode.PASS, said.err

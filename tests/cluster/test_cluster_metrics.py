@@ -332,9 +332,8 @@ def test_decisions_are_the_events_of_the_real_autoscaler(scene: Scene) -> None:
     memory, requests, down = (one.reason for one in decisions)
     words = "memory resource utilization (percentage of request) above target"
     assert memory == f"scale up: memory (the cluster: {words})"
-    assert requests.startswith(
-        "scale up: http_requests_per_second (the cluster: external metric s1-prometheus("
-    )
+    above = "external metric s1-prometheus above target"
+    assert requests == f"scale up: http_requests_per_second (the cluster: {above})"
     assert down == "scale down: all metrics below target"
     assert warnings == ()
 

@@ -19,6 +19,7 @@ from insurectl.adapters import (
     cluster_zone,
     topology,
 )
+from insurectl.adapters.chart_values import ChartChoices
 from insurectl.adapters.cluster import ClusterTarget
 from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.cluster_values import DatabasePlace, Images, Provider, Values
@@ -500,6 +501,134 @@ def test_a_deploy_puts_insurectls_own_in_force_again(
     edit(*DEPLOYED, lambda found: resources(found)["limits"].update(memory="1Gi"))
     system.deploy(PLAN, ListProgress())
     cluster_tuning.refuse_others(sites(system), [in_force])
+
+
+# ---- values of the chart that others set, or the user chose ----
+
+
+def helm(site: Site, *arguments: str) -> str:
+    """As somebody else would."""
+    place = ("--namespace", site.namespace, "--kube-context", site.context)
+    command = ["helm", *arguments, *place, "--kubeconfig", f"{site.kubeconfig}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def by_others(site: Site, *sets: str) -> None:
+    given = [word for one in sets for word in ("--set", one)]
+    upgrade = ("upgrade", RELEASE, f"{cluster_values.chart_folder()}", "--reuse-values")
+    helm(site, *upgrade, "--no-hooks", *given)
+
+
+def told_to(site: Site) -> Values:
+    return Helm(site.context, site.kubeconfig).values(RELEASE, site.namespace)
+
+
+def test_values_that_others_set_are_refused_and_kept_and_a_deploy_sets_them_back(
+    system: ClusterTarget, cluster: ClusterApi
+) -> None:
+    before, site = system.deployment().tuning, sites(system)[1]
+    by_others(site, "gateway.replicas=3", "prometheus.retention=1d", "zone=b")
+    in_force = told_to(site)
+    for tuning in (replace(before, partner_per_minute=11), before):
+        with pytest.raises(BadInput, match=r"(?s)gateway\.replicas is 3.*chart_values") as refused:
+            system.tune(tuning, ListProgress())
+        assert (
+            "insure-tuned-b: prometheus.retention is 1d, insurectl sent absent"
+            in f"{refused.value}"
+        )
+        assert "tuned-a:" not in f"{refused.value}"
+        assert ": zone" not in f"{refused.value}"
+    assert told_to(site) == in_force
+    assert cluster_record.intended(system.state.folder) is None
+
+    progress = ListProgress()
+    system.deploy(PLAN, progress)
+    (warned,) = progress.of("warn")
+    assert "insure-tuned-b: gateway.replicas is 3, insurectl sent absent" in warned
+    assert "replicas" not in told_to(site)["gateway"]
+    assert replicas(cluster, site.namespace, "gateway") == 1
+    progress = ListProgress()
+    system.deploy(PLAN, progress)
+    assert progress.of("warn") == []
+
+
+def test_a_deploy_says_what_it_sets_back_in_the_objects(system: ClusterTarget, edit: Edit) -> None:
+    edit(*SCALED, lambda found: found["spec"].update(maxReplicaCount=30))
+    progress = ListProgress()
+    system.deploy(PLAN, progress)
+    (warned,) = progress.of("warn")
+    assert "insure-tuned-b: services.core-app.autoscaling.max is 30, insurectl set 6" in warned
+
+
+def test_a_release_of_an_earlier_insurectl_is_asked_for_keys_that_it_would_not_set(
+    system: ClusterTarget,
+) -> None:
+    before, site = system.deployment().tuning, sites(system)[1]
+    for kept in system.state.folder.glob("values-sent-*.json"):
+        kept.unlink()
+    by_others(site, "gateway.replicas=3")
+    with pytest.raises(BadInput, match=r"gateway\.replicas is 3, insurectl does not set it"):
+        system.tune(before, ListProgress())
+    helm(site, "rollback", RELEASE, "--no-hooks")
+    system.tune(replace(before, partner_per_minute=11), ListProgress())
+    system.tune(before, ListProgress())
+
+
+def test_what_the_user_chose_is_in_force_and_stays_so(
+    system: ClusterTarget, cluster: ClusterApi, tmp_path: Path
+) -> None:
+    before, site = system.deployment().tuning, sites(system)[1]
+    file = tmp_path / "chart.yaml"
+    file.write_text("gateway: {replicas: 3}\n")
+    chosen = replace(
+        system, chart=ChartChoices(file=file, prometheus_image="mirror.example:5000/prom:v9")
+    )
+    by_others(site, "gateway.replicas=3")  # the same: nobody's change is lost
+    chosen.tune(replace(before, partner_per_minute=11), ListProgress())
+    chosen.tune(before, ListProgress())
+    for one in sites(system):
+        assert replicas(cluster, one.namespace, "gateway") == 3
+    prometheus = cluster.get("apps/v1", "Deployment", site.namespace, "prometheus")
+    assert prometheus is not None
+    images = [one["image"] for one in prometheus["spec"]["template"]["spec"]["containers"]]
+    assert images == ["mirror.example:5000/prom:v9"]
+    system.deploy(PLAN, ListProgress())
+    assert replicas(cluster, site.namespace, "gateway") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("- a", r"chart.yaml:1: it has to be values", id="no mapping"),
+        pytest.param("a: 1", r"does not take these values with .*chart.yaml.*'a'", id="unknown"),
+        pytest.param(
+            "zone: a\ngateway:\n  replicas: many", r"chart.yaml:3: .*does not take this", id="type"
+        ),
+        pytest.param(
+            "services:\n  core-app:\n    memory: {limitMib: 999}",
+            r"chart.yaml:3: services.core-app.memory.limitMib is 999 here, insurectl sets 320",
+            id="what insurectl sets",
+        ),
+    ],
+)
+def test_values_of_the_user_that_can_not_be_are_refused_before_anything_is_done(
+    text: str, told: str, system: ClusterTarget, tmp_path: Path
+) -> None:
+    file = tmp_path / "chart.yaml"
+    file.write_text(text)
+    chosen, in_force = replace(system, chart=ChartChoices(file=file)), told_to(sites(system)[0])
+    for call in (
+        lambda: chosen.deploy(PLAN, ListProgress()),
+        lambda: chosen.tune(system.deployment().tuning, ListProgress()),
+        lambda: replace(chosen, name="new").deploy(PLAN, ListProgress()),
+    ):
+        with pytest.raises(BadInput, match=rf"(?s){told}"):
+            call()
+    assert told_to(sites(system)[0]) == in_force
+    assert cluster_record.intended(system.state.folder) is None
+    assert not (system.state_root / "new").exists()
 
 
 # ---- what died in the middle ----

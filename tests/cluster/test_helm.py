@@ -176,8 +176,8 @@ def test_who_is_interrupted_ends_helm_gently(
     worker = threading.Thread(target=upgrade)
     worker.start()
     until_pending(helm, namespace)
-    programs.stop_all()
-    worker.join(timeout=20)
+    with programs.all_stopped():
+        worker.join(timeout=20)
     assert not worker.is_alive()
     assert failed
     assert helm.history(RELEASE, namespace)[-1].status == "failed"

@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def test_a_namespace_of_ours_is_made_once_and_deleted_whole(cluster: ClusterApi)
     cluster.ensure_secret("insure-test-a", "database", {"core": "x"}, LABELS)
     assert cluster.delete_namespace("insure-test-a", LABELS)
     assert not cluster.delete_namespace("insure-test-a", LABELS)
-    assert cluster.read_secret("insure-test-a", "database") is None
+    assert cluster.get("v1", "Secret", "insure-test-a", "database") is None
 
 
 @pytest.mark.parametrize(
@@ -211,22 +212,33 @@ def test_a_secret_keeps_what_it_has_and_gets_what_it_lacks(
     first = cluster.ensure_secret(namespace, "database", {"core": "one"}, LABELS)
     second = cluster.ensure_secret(namespace, "database", {"core": "two", "info": "é"}, LABELS)
     assert first == {"core": "one"}
-    assert second == {"core": "one", "info": "é"} == cluster.read_secret(namespace, "database")
-    assert cluster.read_secret(namespace, "other") is None
+    assert second == {"core": "one", "info": "é"}
+    there = cluster.get("v1", "Secret", namespace, "database")
+    assert there is not None
+    assert {key: b64decode(text).decode() for key, text in there["data"].items()} == second
+
+
+def test_a_secret_takes_our_values_where_they_are_the_newer_ones(
+    cluster: ClusterApi, namespace: str
+) -> None:
+    cluster.ensure_secret(namespace, "database", {"core": "one", "info": "two"}, LABELS)
+    there = cluster.get("v1", "Secret", namespace, "database")
+    cluster.ensure_secret(namespace, "database", {"core": "one"}, LABELS, renew=True)
+    assert cluster.get("v1", "Secret", namespace, "database") == there
+    found = cluster.ensure_secret(namespace, "database", {"core": "new"}, LABELS, renew=True)
+    assert found == {"core": "new", "info": "two"}
+    assert cluster.ensure_secret(namespace, "database", {}, LABELS) == found
 
 
 def test_a_deployment_is_scaled_and_seen_through_to_the_end(
     cluster: ClusterApi, node: str, namespace: str, deployment: Callable[..., str]
 ) -> None:
     deployment("core-app", replicas=1)
-    looked: list[int] = []
-    cluster.wait_rolled_out([namespace], 30, lambda left: looked.append(len(left)))
+    until(lambda: cluster.rolled_out(namespace))
     cluster.scale(namespace, "core-app", 3)
-    cluster.wait_rolled_out([namespace], 30)
+    until(lambda: cluster.rolled_out(namespace))
     (seen,) = cluster.deployments(namespace)
     assert (seen.name, seen.wanted, seen.ready, seen.rolled_out) == ("core-app", 3, 3, True)
-    assert looked
-    assert cluster.rolled_out(namespace)
     pods = cluster.pods(namespace, {"app.kubernetes.io/component": "core-app"})
     assert {(pod.component, pod.zone, pod.container, pod.node) for pod in pods} == {
         ("core-app", "a", "core-app", node)
@@ -342,13 +354,10 @@ def test_a_pod_that_fits_nowhere_is_told_with_the_schedulers_words(
 ) -> None:
     deployment("core-app", nodeSelector={"topology.kubernetes.io/zone": "nowhere"})
     until(lambda: any(one.reason == "FailedScheduling" for one in cluster.events(namespace)))
-    with pytest.raises(TargetNotReady) as caught:
-        cluster.wait_rolled_out([namespace], 0.1)
-    told = str(caught.value).splitlines()
-    assert "core-app 0 of 1 ready after 0 s" in told[0]
-    assert told[1].startswith("pod core-app-")
-    assert "Pending: Unschedulable: 0/1 nodes are available" in told[1]
-    assert told[2].startswith("  event FailedScheduling")
+    told = cluster.why_not_ready(namespace)
+    assert told[0].startswith("pod core-app-")
+    assert "Pending: Unschedulable: 0/1 nodes are available" in told[0]
+    assert told[1].startswith("  event FailedScheduling")
 
 
 def test_pods_that_a_policy_keeps_from_being_made_are_told_too(cluster: ClusterApi) -> None:
@@ -393,21 +402,6 @@ def test_custom_resources_are_applied_right_after_their_definition(cluster: Clus
     assert found["spec"] == {"max": 3}
     assert cluster.get(f"{group}/v1", kind, "default", "two") is None
     cluster.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", f"things.{group}")
-
-
-def test_a_job_is_waited_for_and_deleted(cluster: ClusterApi, node: str, namespace: str) -> None:
-    container = {"name": "main", "image": "test/none:1"}
-    template = {"spec": {"containers": [container], "restartPolicy": "Never"}}
-    meta = {"name": "load", "namespace": namespace}
-    cluster.create(
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": template}}
-    )
-    done = cluster.wait_job(namespace, "load", 60)
-    assert (done.good, done.succeeded, done.failed) == (True, 1, 0)
-    assert cluster.delete_job(namespace, "load")
-    assert not cluster.delete_job(namespace, "load")
-    with pytest.raises(NotThere):
-        cluster.job(namespace, "load")
 
 
 def test_a_long_list_is_read_page_by_page(

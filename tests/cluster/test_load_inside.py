@@ -198,7 +198,10 @@ def serve(api: ClusterApi, namespace: str, image: str) -> None:
             },
         }
     )
-    api.wait_rolled_out([namespace], 120)
+    deadline = time.monotonic() + 120
+    while not api.rolled_out(namespace):
+        assert time.monotonic() < deadline, api.why_not_ready(namespace)
+        time.sleep(0.5)
 
 
 MakeJob = Callable[..., LoadJob]

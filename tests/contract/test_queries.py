@@ -37,7 +37,7 @@ from insurectl.records import Series, Zone
 
 pytestmark = [pytest.mark.system, pytest.mark.cluster]  # Prometheus 3 is what clusters run
 
-JOBS = ("services", "agent")
+JOBS = ("services", "agent", "replaced")  # while an agent is replaced, two tell of its zone
 SCRAPED_S = 20
 WINDOW_S = 4  # of rates, at one sample a second
 REQUESTS = (7, 13, 4, 21, 2, 9, 11, 3, 17, 5)  # in each second, over and over
@@ -103,6 +103,13 @@ def of_services(second: int) -> str:
     return "\n".join(histograms + others)
 
 
+def of_replaced_agent(second: int) -> str:
+    """What both agents of a zone tell, of the containers."""
+    return "\n".join(
+        line for line in of_agent(second).splitlines() if "container=" in line.partition(" ")[0]
+    )
+
+
 def of_agent(second: int) -> str:
     return OTHERS.format(
         requests=counted(second) * 2,
@@ -127,7 +134,8 @@ class Exporter(ThreadingHTTPServer):
         second = int(time.time()) - self.began_s
         if second < 0:
             return ""
-        text = of_services(second) if path == "/services" else of_agent(second)
+        pages = {"/services": of_services, "/agent": of_agent, "/replaced": of_replaced_agent}
+        text = pages[path](second)
         at_ms = (self.began_s + second) * 1000
         return "".join(
             f"{line}\n" if line.startswith("#") else f"{line} {at_ms}\n"
@@ -186,7 +194,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 def _debian() -> str:
-    return _of_version("2.", shutil.which("prometheus") or "/usr/bin/prometheus")
+    """Where Debian puts it, whatever else is on the PATH."""
+    debian = "/usr/bin/prometheus"
+    found = debian if Path(debian).exists() else shutil.which("prometheus")
+    return _of_version("2.", found or debian)
 
 
 def _version_3() -> str:
@@ -269,6 +280,15 @@ def test_every_query_is_answered_alike(both: Both) -> None:
         assert len(points) == SCRAPED_S - WINDOW_S, name
         # 1e-9: the last digits of a quantile, which version 3 computes in another order
         assert points == pytest.approx(v3[name], rel=1e-9), name
+
+
+def test_what_two_agents_tell_of_is_counted_once(both: Both) -> None:
+    at_s = both.began_s + 10.5
+    for found in both.asked(at_s, at_s):
+        told = {(one.name, one.labels.get("pod")): one.values[0] for one in found}
+        assert told["memory_mib", "core-app-0"] == 90.0
+        assert told["memory_mean_mib", None] == (90.0 + 1.0) / 2
+        assert (told["oom_kills", None], told["restarts", None]) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from insurectl import settings, wiring
 from insurectl.adapters import (
     cluster_record,
     cluster_tuning,
@@ -22,15 +23,19 @@ from insurectl.adapters.cluster import ClusterTarget
 from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.kind import KindGroundwork
 from insurectl.adapters.kind_clusters import KindClusters
+from insurectl.adapters.scenario_file import load_scenario
 from insurectl.errors import BadInput, TargetNotReady
+from insurectl.planning.failover import MOST_GAP_S
 from insurectl.ports import DeployPlan
 from insurectl.records import RPS, Autoscaling, MetricTarget
 from insurectl.records.tuning import KUBERNETES_SCALE_DOWN, KUBERNETES_SCALE_UP
+from insurectl.stages.failover import failover
 from tests.cluster_systems import kind_target, need_docker
 from tests.fakes import ListProgress
 
 pytestmark = pytest.mark.cluster
 EVERY_S = 0.05
+PEAK = Path(__file__).parents[1] / "e2e" / "scenarios" / "short_peak.yaml"
 
 
 @dataclass
@@ -181,6 +186,37 @@ def test_a_deploy_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert not engine.client.containers.list(all=True, filters={"name": "testgone"})
     assert not [v for v in engine.client.volumes.list() if "testgone" in v.name]
     assert not target.state.folder.exists()
+
+
+def test_helm_test_passes_in_every_zone(kind_system: ClusterTarget) -> None:
+    for site in sites(kind_system):
+        told = helm(site, "test", RELEASE, "--timeout", "180s")
+        assert "Succeeded" in told, told
+
+
+def test_a_zone_is_killed_under_load_and_nothing_is_lost(
+    kind_system: ClusterTarget, tmp_path: Path
+) -> None:
+    flags = {"name": kind_system.name, "target": "kind", "state": kind_system.state_root}
+    loaded = settings.load({**flags, "reports": tmp_path}, {})
+    world = replace(wiring.connect(loaded, ListProgress()), target=kind_system)
+    peak, clients = load_scenario(f"{PEAK}"), kind_system.deployment().clients
+    scenario = replace(peak, data={**peak.data, "clients": clients})
+    try:
+        found = failover(world, scenario, "a", "kill")
+        assert (found.lost, found.doubled) == (0, 0), found
+        assert found.fault.kind == "kill"
+        assert found.acknowledged > 0
+        assert found.steady_before, found
+        assert found.gap_s <= MOST_GAP_S, found
+        assert not kind_system.status().healthy
+        with people(kind_system.deployment().edge_url) as seen:  # the other zone serves alone
+            time.sleep(3)
+        assert (seen.failed, seen.asked > 20) == ([], True)
+    finally:
+        if any(one.ended_s is None for one in kind_system.faults(time.time(), time.time())):
+            kind_system.restore("a", ListProgress())
+    assert kind_system.status().healthy
 
 
 def _ready(target: ClusterTarget, service: str) -> list[int]:

@@ -1,12 +1,20 @@
 {{/* What every pod has, so that the namespace may enforce Pod Security `restricted`. */}}
 
 {{- define "insure.podMetadata" -}}
-{{/* dict: root, component, checksum (of its configuration: a change of it rolls the pods) */ -}}
+{{/* dict: root, component, checksum (of its configuration: a change of it rolls the pods); the
+     passwords are those of the services alone */ -}}
 labels:
   {{- include "insure.labels" . | nindent 2 }}
-{{- with .checksum }}
+{{- $revision := "" }}
+{{- if hasKey .root.Values.services .component }}{{ $revision = .root.Values.secrets.revision }}{{ end }}
+{{- if or .checksum $revision }}
 annotations:
+  {{- with .checksum }}
   checksum/config: {{ . }}
+  {{- end }}
+  {{- with $revision }}
+  checksum/passwords: {{ . | quote }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

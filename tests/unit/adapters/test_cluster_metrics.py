@@ -39,6 +39,7 @@ class Api:
     def __init__(self, *events: EventSeen) -> None:
         self.seen = events
         self.error: TargetNotReady | None = None
+        self.autoscalers = {"core-app": "core-app"}
 
     def events(self, namespace: str, since_s: float = 0.0) -> tuple[EventSeen, ...]:
         if self.error:
@@ -46,6 +47,13 @@ class Api:
         return tuple(one for one in self.seen if one.at_s >= since_s)
 
     def items(self, path: str) -> Sequence[Mapping[str, Any]]:
+        if path.endswith("horizontalpodautoscalers"):
+            if self.error:
+                raise self.error
+            return [
+                {"metadata": {"name": name}, "spec": {"scaleTargetRef": {"name": scaled}}}
+                for name, scaled in self.autoscalers.items()
+            ]
         triggers = [{"type": "memory"}, {"type": "prometheus", "name": "rps"}]
         return [{"spec": {"scaleTargetRef": {"name": "core-app"}, "triggers": triggers}}]
 
@@ -56,10 +64,11 @@ def decided(
     *,
     start_s: float = 9_000.0,
     now_s: float = NOW_S,
+    autoscaler: str = "core-app",
 ) -> tuple[list[tuple[float, int, int, str]], tuple[str, ...]]:
     """``counts``: what Prometheus says that the autoscaler asked for."""
     values = [[at_s, f"{count}"] for at_s, count in counts]
-    labels = {"horizontalpodautoscaler": "core-app"}
+    labels = {"horizontalpodautoscaler": autoscaler}
     result = [{"metric": labels, "values": values}] if counts else []
 
     def ask(zone: Zone, kind: str, params: Mapping[str, object]) -> dict[str, Any]:
@@ -68,6 +77,7 @@ def decided(
     place = Place(api=api, namespace="insure-x-a")
     metrics = ClusterMetrics(2.0, ask, {"a": place}, now=lambda: now_s)
     found = metrics.decisions([ZONE], start_s, now_s)
+    assert {one.service for one in found} <= {"core-app"}
     return (
         [(one.at_s, one.before, one.after, one.reason) for one in found],
         metrics.warnings(),
@@ -89,6 +99,18 @@ def test_events_are_decisions_with_the_count_that_was_scraped_before() -> None:
 def test_kedas_numbers_get_the_names_of_their_triggers() -> None:
     ((_, _, _, reason),), _ = decided(Api(event(9010, 3, KEDA)), [(9008, 1)])
     assert reason.startswith("scale up: http_requests_per_second (the cluster: external metric s1")
+
+
+def test_decisions_are_the_services_whatever_its_autoscaler_is_called() -> None:
+    api = Api(event(9010, 3, KEDA, name="keda-hpa-scaler"))
+    api.autoscalers = {"keda-hpa-scaler": "core-app", "other": "client-info"}
+    counts = [(9008, 1), (9012, 3), (9100, 3), (9102, 2)]
+    found, warnings = decided(api, counts, autoscaler="keda-hpa-scaler")
+    assert [(*counted, reason.split(" (")[0]) for *counted, reason in found] == [
+        (9010, 1, 3, "scale up: http_requests_per_second"),
+        (9102, 3, 2, "scale down: metric not recorded"),
+    ]
+    assert warnings == ()
 
 
 def test_two_decisions_between_scrapes_follow_each_other() -> None:

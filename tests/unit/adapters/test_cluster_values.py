@@ -86,6 +86,14 @@ def test_a_zone_is_told_where_postgresql_is(
     assert zone(database=database)["external"] == told
 
 
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("http://e", 80), ("https://e", 443), ("http://e:8080", 8080), ("https://e:80/x", 80)],
+)
+def test_the_port_of_an_edge_is_that_of_its_scheme_unless_it_has_one(url: str, port: int) -> None:
+    assert zone(edge=url)["external"]["edge"] == {"url": url, "port": port}
+
+
 def test_only_zones_that_share_a_cluster_are_bound_to_nodes() -> None:
     assert zone()["nodeSelector"] == {}
     assert zone(pinned=True)["nodeSelector"] == {"topology.kubernetes.io/zone": "b"}

@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
 
-from insurectl.adapters import kind, kind_files
+import pytest
+
+from insurectl.adapters import fault_journal, kind, kind_files
 from insurectl.adapters.kind import KindGroundwork
+from insurectl.records import Fault
 from tests.fakes import FakeClock
 
 GROUND = KindGroundwork("x", FakeClock())
@@ -53,3 +56,24 @@ def test_every_fault_says_what_it_does() -> None:
 
 def test_without_a_record_there_is_no_ground(tmp_path: Path) -> None:
     assert kind._recorded(tmp_path) is None
+
+
+@pytest.mark.parametrize(("fault", "down"), [("kill", True), ("freeze", True), ("drain", False)])
+def test_a_deploy_leaves_a_node_off_that_a_fault_switched_off(
+    fault: str, down: bool, tmp_path: Path
+) -> None:
+    assert not kind._is_down(tmp_path, "b")
+    begun = fault_journal.begin(tmp_path, Fault(zone="b", kind=fault, began_s=1.0))
+    assert kind._is_down(tmp_path, "b") == down
+    assert not kind._is_down(tmp_path, "a")
+    fault_journal.end(tmp_path, begun, 2.0)
+    assert not kind._is_down(tmp_path, "b")
+
+
+def test_a_cluster_whose_making_was_killed_is_not_whole(tmp_path: Path) -> None:
+    site = GROUND._site("a", tmp_path)
+    assert not kind._is_whole(site)
+    (tmp_path / "kubeconfig").write_text("contexts: [{name: kind-insure-x-b}]")
+    assert not kind._is_whole(site)
+    (tmp_path / "kubeconfig").write_text("contexts: [{name: kind-insure-x-a}]")
+    assert kind._is_whole(site)

@@ -43,16 +43,30 @@ def test_a_program_that_takes_too_long_is_stopped_with_all_that_it_started() -> 
     assert children() == []
 
 
-def test_stop_all_ends_the_programs_of_other_threads() -> None:
+def test_all_stopped_ends_the_programs_of_other_threads_and_lets_none_begin() -> None:
     codes: list[int] = []
     worker = threading.Thread(target=lambda: codes.append(programs.run(SLEEPS, 60).code))
     worker.start()
     while len(children()) < 2:  # it and what it started
         time.sleep(0.02)
-    programs.stop_all()
-    worker.join(timeout=10)
+    with programs.all_stopped():
+        worker.join(timeout=10)
+        with pytest.raises(TargetNotReady, match="interrupted"):
+            programs.run(["true"], 10)
+        with pytest.raises(TargetNotReady, match="interrupted"):
+            programs.go_on()
     assert codes == [-15]
     assert children() == []
+    programs.go_on()
+    assert programs.run(["true"], 10).code == 0
+
+
+def test_what_takes_back_is_run_even_then(tmp_path: Path) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\necho $1\n")
+    tool.chmod(0o755)
+    with programs.all_stopped():
+        assert programs.run([f"{tool}", "delete", "x"], 10).stdout == "delete\n"
 
 
 def test_only_the_last_lines_are_told(tmp_path: Path) -> None:

@@ -161,8 +161,9 @@ def test_other_names_of_labels_are_asked_for_and_read_back(api: Api) -> None:
         matchers=parse_matchers('namespace="insure-{zone}"'),
     )
     text = (
-        'sum by (app, pod_name) (label_replace(container_memory_working_set_bytes{container!="",'
-        'container!="POD",namespace="insure-a"}, "app", "$1", "container", "(.+)")) / 1048576'
+        "sum by (app, pod_name) (label_replace(max by (pod_name, container) ("
+        'container_memory_working_set_bytes{container!="",container!="POD",namespace="insure-a"}), '
+        '"app", "$1", "container", "(.+)")) / 1048576'
     )
     api.answers[text] = [
         {"metric": {"app": "core-app", "pod_name": "core-app-7d9f8-abcde"}, "values": [[2, "80"]]}

@@ -30,6 +30,15 @@ def test_objects_are_what_their_type_says(values: dict[str, Any]) -> None:
     assert told == []
 
 
+def test_new_passwords_roll_the_pods_that_read_them_and_no_other() -> None:
+    first, second = (
+        {where: meta for where, meta, _ in pods(objects({"secrets": {"revision": revision}}))}
+        for revision in ("r1", "r2")
+    )
+    changed = {where for where, meta in first.items() if second[where] != meta}
+    assert changed == {"Deployment/client-info", "Deployment/core-app"}
+
+
 @variants
 def test_no_name_is_there_twice(values: dict[str, Any]) -> None:
     counted = Counter((o["kind"], o["metadata"]["name"]) for o in objects(values))

@@ -28,7 +28,7 @@ def test_the_limits_are_the_same() -> None:
 
 
 def test_the_values_name_a_secret_and_hold_none() -> None:
-    assert VALUES["secrets"] == {"database": "database"}
+    assert VALUES["secrets"] == {"database": "database", "revision": ""}
     assert not [key for key in _keys(VALUES) if "password" in key.lower() or "token" in key.lower()]
 
 

@@ -105,7 +105,9 @@ PREDICTED = Estimate(value=4.0, low=3.0, high=5.0, unit="1", evidence="simulated
             id="Simulation",
         ),
         pytest.param(FAULT, ["zone a: kill since 00:01:40"], id="Fault"),
-        pytest.param(DeployPlan(name="peak"), ["clients", "5000"], id="what has none of its own"),
+        pytest.param(
+            DeployPlan(name="peak", clients=50), ["clients", "50"], id="what has none of its own"
+        ),
     ],
 )  # fmt: skip
 def test_a_table_shows_what_matters(

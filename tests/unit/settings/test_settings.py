@@ -41,6 +41,13 @@ def test_a_later_layer_wins_and_is_the_origin(
     assert loaded.origins["seed"].endswith(origin)
 
 
+def test_it_is_known_whether_somebody_chose_a_value(tmp_path: Path) -> None:
+    file = write(tmp_path, "seed: 7")
+    loaded = settings.load({"registry": ""}, {"INSURECTL_NAME": "x"}, file)
+    chosen = {name for name in settings.NAMES if loaded.given(name)}
+    assert chosen == {"seed", "registry", "name"}
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -206,3 +213,43 @@ def test_a_typo_in_a_variable_ends_with_wrong_usage(
     told = capsys.readouterr()
     assert told.out == ""
     assert "did you mean INSURECTL_SEED" in told.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        pytest.param("external_edge", "http://edge:abc", "it is no URL: Port", id="no port"),
+        pytest.param("external_edge", "http://edge:99999", "it is no URL: Port", id="no such port"),
+        pytest.param("external_edge", "http://edge:0", "there is no port 0", id="port 0"),
+        pytest.param("external_edge", "http://[::1", "it is no URL", id="no address"),
+        pytest.param("external_edge", "edge:8080", "wanted is http://HOST", id="no scheme"),
+        pytest.param("external_edge", "http://", "wanted is http://HOST", id="no host"),
+        pytest.param("external_edge", "http://a b", "wanted is http://HOST", id="a space"),
+        pytest.param("external_edge", "http://me:pw@edge", "name or password", id="a password"),
+        pytest.param("prometheus_image", "prom/prometheus", "match pattern", id="no tag"),
+        pytest.param("prometheus_image", "reg:5000/prometheus", "match pattern", id="port, no tag"),
+        pytest.param("prometheus_image", "p:v1 x", "match pattern", id="a space in an image"),
+    ],
+)
+def test_addresses_and_images_are_looked_at_before_anything_is_made(
+    name: str, value: str, told: str
+) -> None:
+    with pytest.raises(BadInput, match=told) as refused:
+        settings.load({}, {f"INSURECTL_{name.upper()}": value})
+    assert "pw" not in f"{refused.value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("external_edge", ""),
+        ("external_edge", "http://edge"),
+        ("external_edge", "https://[2001:db8::1]:8443/x"),
+        ("prometheus_image", "prom/prometheus:v3.16.0"),
+        ("prometheus_image", "reg.example:5000/a/prometheus:v3"),
+        ("chart_values", "my values.yaml"),
+    ],
+)
+def test_those_that_are_well_are_taken_as_they_are(name: str, value: str) -> None:
+    loaded = settings.load({name: value}, {})
+    assert getattr(loaded, name) == value

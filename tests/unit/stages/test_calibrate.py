@@ -1,6 +1,7 @@
 """One replica, measured in steps; whatever happens, the system is put back."""
 
 import errno
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,17 @@ import pytest
 
 from insurectl.adapters.run_folder import RunFolder
 from insurectl.errors import BadInput, TargetNotReady
-from insurectl.records import Calibration, Deployment, LoadResult, Outcome, Scenario
+from insurectl.records import (
+    Calibration,
+    Deployment,
+    LoadResult,
+    Outcome,
+    Scenario,
+    SystemStatus,
+)
 from insurectl.stages.calibrate import calibrate, calibration_tuning
-from tests.fake_system import SERVICE, STARTS_S, FakeSystem, autoscaled, loop
-from tests.fakes import constant, scenario, tuning
+from tests.fake_system import POD_STARTS_S, SERVICE, STARTS_S, FakeSystem, autoscaled, loop
+from tests.fakes import FakeTarget, constant, scenario, tuning
 
 
 def rates(calibration: Calibration, phase: str) -> list[float]:
@@ -64,6 +72,56 @@ def test_start_up_and_idle_memory_are_those_of_the_replicas(system: FakeSystem) 
     calibration = calibrate(system.deploy().world, loop())
     assert calibration.startup_s == (STARTS_S + 0.1, STARTS_S + 0.2) * 2  # two in each zone
     assert calibration.idle_memory_mib == 64.0
+    assert any("as it says itself" in note for note in calibration.notes)
+
+
+@pytest.mark.parametrize(
+    ("told", "starts_s"),
+    [
+        pytest.param((0, 1, 2), (POD_STARTS_S + 1, POD_STARTS_S + 2) * 2, id="of each new one"),
+        pytest.param((0, 2), (POD_STARTS_S + 2,) * 2, id="those alone that are told whole"),
+        pytest.param((0,), (STARTS_S + 0.1, STARTS_S + 0.2) * 2, id="of none, then by itself"),
+    ],
+)
+def test_on_clusters_a_start_up_is_the_pods(
+    system: FakeSystem, told: tuple[int, ...], starts_s: tuple[float, ...]
+) -> None:
+    system.metrics.pods = told
+    calibration = calibrate(system.deploy().world, loop())
+    assert calibration.startup_s == starts_s
+    whole = any("in whole seconds" in note for note in calibration.notes)
+    assert whole is (starts_s[0] > STARTS_S + 1)
+
+
+@dataclass
+class LateTarget(FakeTarget):
+    """Its metrics know nothing of a pod until ``after_s`` since it was set so."""
+
+    after_s: float = 0.0
+
+    def status(self) -> SystemStatus:
+        status, up = super().status(), self.deployment()
+        if self.clock.now() < up.deployed_at_s + self.after_s:
+            unseen = tuple(replace(one, memory_mib=None) for one in status.processes)
+            return replace(status, processes=unseen)
+        return status
+
+
+def late(system: FakeSystem, after_s: float) -> FakeSystem:
+    system.target = LateTarget(system.clock, after_s=after_s)
+    system.metrics.target = system.target
+    return system.deploy()
+
+
+def test_idle_memory_that_comes_late_is_waited_for(system: FakeSystem) -> None:
+    assert calibrate(late(system, 60).world, loop()).idle_memory_mib == 64.0
+
+
+def test_idle_memory_that_nobody_tells_is_said_to_be_unknown(system: FakeSystem) -> None:
+    calibration = calibrate(late(system, 1e6).world, loop())
+    assert calibration.idle_memory_mib == 0.0
+    assert "from the steps alone" in calibration.notes[-1]
+    assert calibration.notes[-1] in system.progress.of("warn")
 
 
 def test_it_leaves_the_settings_that_it_found(system: FakeSystem) -> None:
