@@ -242,7 +242,11 @@ def calibration_section(records: RunRecords) -> Section | None:
         f"{found.service}.",
         points=(
             *((f"Starts of a replica took {starts} s.",) if starts else ()),
-            f"Idle, a replica held {measure(found.idle_memory_mib, 'MiB')}.",
+            *(
+                (f"Idle, a replica held {measure(found.idle_memory_mib, 'MiB')}.",)
+                if found.idle_memory_mib
+                else ()  # nobody knew; a note says so
+            ),
             *found.notes,
         ),
         tables=(_steps_table(found),) if found.steps else (),
