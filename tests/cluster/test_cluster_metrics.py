@@ -348,7 +348,8 @@ def test_the_agent_shows_what_the_api_server_says(scene: Scene) -> None:
     assert all(0 <= value <= 1 for value in values["host_cpu_ratio", ""])
     seen = {one.labels["metric"]: one.values for one in series if one.name == "autoscaler_metric"}
     assert 70.0 * MIB in seen["memory"]
-    assert 10.0 in seen["http_requests_per_second"]
+    # 30 in all, a replica: which of them a scrape meets is chance
+    assert {30.0, 15.0, 10.0} & set(seen["http_requests_per_second"])
 
 
 def test_the_time_of_a_scale_up_is_split_into_its_parts(scene: Scene) -> None:
