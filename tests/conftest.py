@@ -11,6 +11,7 @@ pytest_plugins = ["tests.cluster_systems"]
 # A shell starts what it puts in the background with SIGINT ignored, and children inherit that;
 # tests that interrupt something must mean the same wherever they are started from.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup does the same with this one
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

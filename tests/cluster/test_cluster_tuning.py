@@ -518,7 +518,10 @@ def helm(site: Site, *arguments: str) -> str:
 def by_others(site: Site, *sets: str) -> None:
     given = [word for one in sets for word in ("--set", one)]
     upgrade = ("upgrade", RELEASE, f"{cluster_values.chart_folder()}", "--reuse-values")
-    helm(site, *upgrade, "--no-hooks", *given)
+    # what the edits of earlier tests left their name on is taken over
+    four = Helm(site.context, site.kubeconfig).version >= (4, 0)
+    over = ("--server-side=true", "--force-conflicts") if four else ()
+    helm(site, *upgrade, "--no-hooks", *over, *given)
 
 
 def told_to(site: Site) -> Values:

@@ -9,7 +9,7 @@ from insurectl.adapters import cluster_zone, programs
 from insurectl.adapters.clock import SystemClock
 from insurectl.adapters.cluster_ground import Site
 from insurectl.errors import BadInput, TargetNotReady
-from tests.unit.adapters.test_programs import SLEEPS, children
+from tests.unit.adapters.test_programs import SLEEPS, children, there_before  # noqa: F401
 
 NOWHERE = """
 clusters: [{name: x, cluster: {server: "http://127.0.0.1:9"}}]

@@ -17,11 +17,20 @@ SLEEPS = [
 ]
 
 
+THERE_BEFORE: set[psutil.Process] = set()  # such as the PostgreSQL of other tests
+
+
+@pytest.fixture(autouse=True)
+def there_before() -> None:
+    THERE_BEFORE.clear()
+    THERE_BEFORE.update(psutil.Process().children(recursive=True))
+
+
 def children() -> list[psutil.Process]:
     return [
         one
         for one in psutil.Process().children(recursive=True)
-        if one.status() != psutil.STATUS_ZOMBIE
+        if one not in THERE_BEFORE and one.status() != psutil.STATUS_ZOMBIE
     ]
 
 
