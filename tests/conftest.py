@@ -16,7 +16,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup does the same with thi
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Where the cluster is said to be there, a test of it that skipped is a failure."""
-    if os.environ.get("INSURECTL_TEST_CLUSTER") != "required":
+    if os.environ.get("TEST_CLUSTER") != "required":
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
