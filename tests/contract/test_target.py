@@ -21,6 +21,7 @@ from insurectl.ports import DeployPlan, Target
 from insurectl.records import SystemStatus
 from tests.fakes import FakeTarget, ListProgress
 
+pytestmark = pytest.mark.timeout(900)  # the first test on a cluster makes the cluster
 PORT_BASE = 24000  # away from a system that a user may have deployed
 PLAN = DeployPlan(name="contract", clients=50)
 

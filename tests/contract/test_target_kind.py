@@ -33,7 +33,7 @@ from insurectl.stages.failover import failover
 from tests.cluster_systems import kind_target, need_docker
 from tests.fakes import ListProgress
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]  # the first one makes the clusters
 EVERY_S = 0.05
 PEAK = Path(__file__).parents[1] / "e2e" / "scenarios" / "short_peak.yaml"
 
