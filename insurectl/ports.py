@@ -81,6 +81,12 @@ class DeployPlan:
             return self.clients
         return before.clients if before else DEFAULT_CLIENTS
 
+    def seed_over(self, kept: int | None) -> int:
+        """``kept``: what is deployed already was seeded with it."""
+        if self.seed is not None:
+            return self.seed
+        return DEFAULT_SEED if kept is None else kept
+
 
 class Target(Protocol):
     """Where the system runs. Every call may raise TargetNotReady or MissingOnMachine."""

@@ -30,7 +30,7 @@ from insurectl.adapters.cluster_values import Provider
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.system_lock import held
 from insurectl.errors import BadInput, TargetNotReady
-from insurectl.ports import DEFAULT_SEED, Clock, DeployPlan, Progress
+from insurectl.ports import Clock, DeployPlan, Progress
 from insurectl.records import Deployment, Fault, SystemStatus, Tuning
 
 TUNED_WITHIN_S = 180.0
@@ -73,9 +73,7 @@ class ClusterTarget:
             plan.tuning or half_done or (before.tuning if before else known.tuning())
         )
         costs = local_record.costs(plan.costs, before, known)
-        seed = plan.seed
-        if seed is None:
-            seed = self.state.seed() if before else DEFAULT_SEED
+        seed = plan.seed_over(self.state.seed() if before else None)
         # what an earlier call began and could not end is this system's own, too
         self.groundwork.check(zones, new=before is None and not begun)
         if self.chart.file is not None:
@@ -108,7 +106,7 @@ class ClusterTarget:
         if before is None:
             return self.groundwork.preview(plan.zones_over(None))
         self._same_autoscaler()
-        ground, seed = self._ground(), self.state.seed() if plan.seed is None else plan.seed
+        ground, seed = self._ground(), plan.seed_over(self.state.seed())
         tuning = cluster_tuning.as_clusters_do(plan.tuning or before.tuning)
         told = []
         for site in self._here(ground):

@@ -28,7 +28,7 @@ from insurectl.adapters.local_config import LocalConfig
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.system_lock import held
 from insurectl.errors import MissingOnMachine, TargetNotReady
-from insurectl.ports import DEFAULT_SEED, Clock, DeployPlan, Progress
+from insurectl.ports import Clock, DeployPlan, Progress
 from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
 PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
@@ -67,9 +67,7 @@ class LocalTarget:
             process.require_space(self.state.folder)
         with self._taking_back(new=before is None):
             addresses = slots.settle(self.state, known, zones, self.port_base, self.slot)
-            seed = plan.seed
-            if seed is None:
-                seed = self.state.seed() if before else DEFAULT_SEED
+            seed = plan.seed_over(self.state.seed() if before else None)
             config = self._config(addresses, tuning, costs, seed)
             changed = config.write()
             with progress.step("PostgreSQL and the edge"):

@@ -7,6 +7,8 @@ Fixtures:
 ``node`` (session)           the name of a node of it on which pods "run": zone label ``a``,
                              4 cores, 8 GiB; its pods have no logs and no exec.
 ``namespace``                a new, empty namespace; deleted afterwards.
+``keda`` (module)            the definitions of KEDA's objects, without KEDA; skipped where
+                             CLUSTER_MANIFESTS does not say where its manifest is.
 ``deployment``               makes a Deployment there: ``deployment(name, replicas=1, **pod_spec)``.
 """
 
@@ -30,6 +32,7 @@ from insurectl.adapters.kubernetes_api import ClusterApi
 
 SCRIPT = Path(__file__).parents[3] / "shared" / "cluster" / "control-plane"
 PORT = 6443
+CRDS = ("scaledobjects.keda.sh", "triggerauthentications.keda.sh")
 LABELS = {
     "app.kubernetes.io/managed-by": "insurectl",
     "insurectl.system": "test",
@@ -177,3 +180,18 @@ def deployment(cluster: ClusterApi, namespace: str) -> Callable[..., str]:
         return name
 
     return make
+
+
+@pytest.fixture(scope="module")
+def keda(cluster: ClusterApi) -> Iterator[None]:
+    """The definitions of KEDA's objects, without KEDA."""
+    manifests = os.environ.get("CLUSTER_MANIFESTS")
+    if manifests is None:
+        pytest.skip("CLUSTER_MANIFESTS does not say where KEDA's manifest is")
+    text = (Path(manifests) / "keda.yaml").read_text()
+    cluster.apply_all(
+        [one for one in yaml.safe_load_all(text) if one and one["metadata"]["name"] in CRDS]
+    )
+    yield
+    for name in CRDS:
+        cluster.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)

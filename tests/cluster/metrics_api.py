@@ -5,7 +5,6 @@ address.
 What is answered comes from a ``Source``, one a namespace.
 """
 
-import json
 import ssl
 import subprocess
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -23,6 +22,7 @@ from insurectl.adapters.kubernetes_api import ClusterApi
 from insurectl.errors import InsurectlError
 from insurectl.planning.hpa import Sample
 from insurectl.records import RPS
+from tests.cluster.json_page import JsonPage
 
 RESOURCES, CUSTOM = "metrics.k8s.io/v1beta1", "custom.metrics.k8s.io/v1beta2"
 SPACE = "insure-test-metrics-api"
@@ -115,22 +115,9 @@ def _text(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Page(BaseHTTPRequestHandler):
-    server: MetricsApi
+class Page(JsonPage):
     protocol_version = "HTTP/1.1"
     timeout = 60
-
-    def do_GET(self) -> None:
-        found = self.server.answer(self.path)
-        body = json.dumps(found or {"kind": "Status", "apiVersion": "v1", "code": 404}).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @contextmanager

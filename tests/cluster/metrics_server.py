@@ -1,18 +1,18 @@
 """Numbers of a test's own for the real autoscaler: metrics.k8s.io and external.metrics.k8s.io over
 TLS on loopback, registered with the API server as a Service whose external name is that address."""
 
-import json
 import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from insurectl.adapters.kubernetes_api import ClusterApi
+from tests.cluster.json_page import JsonPage
 
 MEMORY = "metrics.k8s.io"
 EXTERNAL = "external.metrics.k8s.io"
@@ -27,7 +27,7 @@ class Numbers(ThreadingHTTPServer):
     request_queue_size = 100
 
     def __init__(self, cluster: ClusterApi) -> None:
-        super().__init__(("127.0.0.1", 0), Page)
+        super().__init__(("127.0.0.1", 0), JsonPage)
         self.cluster = cluster
         self.memory: dict[str, int] = {}  # by the label app of pods
         self.external: dict[str, int] = {}
@@ -74,22 +74,6 @@ class Numbers(ThreadingHTTPServer):
             )  # fmt: skip
         api = {"kind": "PodMetricsList", "apiVersion": f"{MEMORY}/{VERSION}", "metadata": {}}
         return {**api, "items": items}
-
-
-class Page(BaseHTTPRequestHandler):
-    server: Numbers
-
-    def do_GET(self) -> None:
-        found = self.server.answer(self.path)
-        body = json.dumps(found or {"kind": "Status", "apiVersion": "v1", "code": 404}).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from insurectl.cli import app
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.ports import DeployPlan, Target, World
 from insurectl.records import Autoscaling, MetricTarget, Tuning
-from tests.cluster.conftest import ControlPlane
+from tests.cluster.conftest import CRDS, ControlPlane
 from tests.cluster.others import ZONES, Others, owned, values
-from tests.cluster.test_chart import CRDS, Programs
+from tests.cluster.test_chart import Programs
 from tests.fakes import ListProgress
 from tests.unit.chart.rendered import objects
 from tests.unit.chart.variants import BEHAVIOR

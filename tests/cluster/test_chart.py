@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.conftest import ControlPlane
+from tests.cluster.conftest import CRDS, ControlPlane
 from tests.unit.chart.rendered import CHART, objects, service
 from tests.unit.chart.variants import VARIANTS, namespace
 
@@ -24,7 +24,6 @@ pytestmark = [
     ),
 ]
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
-CRDS = ("scaledobjects.keda.sh", "triggerauthentications.keda.sh")
 # what the add-ons of a real cluster give to those who own a namespace
 AGGREGATED = {
     "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -1,7 +1,6 @@
 """A tuning on a real API server: put in force through the chart, read back, changed by others, half
 done. Pods are kwok's and KEDA is its definitions only: what is tested is what the objects say."""
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -41,7 +40,6 @@ from insurectl.records import (
 from tests.cluster import metrics_server
 from tests.cluster.conftest import LABELS, ControlPlane
 from tests.cluster.plane_ground import PlaneGroundwork, target
-from tests.cluster.test_chart import CRDS
 from tests.fakes import ListProgress
 
 pytestmark = pytest.mark.cluster
@@ -103,20 +101,6 @@ TUNINGS = {
     ),
     "none": tuned(None),
 }
-
-
-@pytest.fixture(scope="module")
-def keda(cluster: ClusterApi) -> Iterator[None]:
-    manifests = os.environ.get("CLUSTER_MANIFESTS")
-    if manifests is None:
-        pytest.skip("CLUSTER_MANIFESTS does not say where KEDA's manifest is")
-    text = (Path(manifests) / "keda.yaml").read_text()
-    cluster.apply_all(
-        [one for one in yaml.safe_load_all(text) if one and one["metadata"]["name"] in CRDS]
-    )
-    yield
-    for name in CRDS:
-        cluster.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
 
 
 @pytest.fixture

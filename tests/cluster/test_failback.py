@@ -1,14 +1,11 @@
 """The way back of a zone, on a real API server: what it had, what it gets, what can be repeated.
 KEDA is its definitions only, so what is tested is that it is told to leave the zone alone."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from insurectl.adapters import (
     cluster_data,
@@ -27,7 +24,6 @@ from insurectl.ports import DeployPlan
 from insurectl.records import Fault, Tuning
 from tests.cluster.conftest import ControlPlane
 from tests.cluster.plane_ground import PlaneGroundwork
-from tests.cluster.test_chart import CRDS
 from tests.fakes import ListProgress
 
 pytestmark = pytest.mark.cluster
@@ -64,20 +60,6 @@ def limit(cluster: ClusterApi, namespace: str) -> str:
     assert found is not None
     (container,) = found["spec"]["template"]["spec"]["containers"]
     return str(container["resources"]["limits"]["memory"])
-
-
-@pytest.fixture(scope="module")
-def keda(cluster: ClusterApi) -> Iterator[None]:
-    manifests = os.environ.get("CLUSTER_MANIFESTS")
-    if manifests is None:
-        pytest.skip("CLUSTER_MANIFESTS does not say where KEDA's manifest is")
-    text = (Path(manifests) / "keda.yaml").read_text()
-    cluster.apply_all(
-        [one for one in yaml.safe_load_all(text) if one and one["metadata"]["name"] in CRDS]
-    )
-    yield
-    for name in CRDS:
-        cluster.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name)
 
 
 @pytest.fixture(scope="module")
