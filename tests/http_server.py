@@ -81,9 +81,9 @@ class HttpServer:
 
 
 @contextmanager
-def serving() -> Iterator[HttpServer]:
-    """A server on a free port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
+def serving(port: int = 0) -> Iterator[HttpServer]:
+    """A server on a free port, or this one."""
+    with socket.create_server(("127.0.0.1", port), backlog=1000) as listening:
         server = HttpServer(f"http://127.0.0.1:{listening.getsockname()[1]}")
         thread = threading.Thread(target=server.run, args=(listening,))
         thread.start()

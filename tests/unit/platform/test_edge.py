@@ -60,7 +60,7 @@ def test_a_gateway_that_has_no_address_yet_keeps_nobody_from_starting() -> None:
     }
     variables = edge.variables(told, Path("/run/insure"), [], lambda name: False)
     text = values.render("platform/edge.haproxy.cfg", **variables)
-    assert text.count("init-addr last,libc,none resolvers names") == 2
+    assert text.count("init-addr last,libc,none resolvers names") == 3
     assert "server zone-a gateway-a:8080\n" in text
 
 
