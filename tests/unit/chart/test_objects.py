@@ -127,9 +127,9 @@ def test_a_pod_that_leaves_has_time_to_finish() -> None:
     spec = named(objects(), "Deployment", "core-app")["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     env = {one["name"]: one["value"] for one in container["env"]}
-    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "10"]
     assert (env["DRAIN_DELAY_S"], env["DRAIN_TIMEOUT_S"]) == ("0", "20")
-    assert spec["terminationGracePeriodSeconds"] == 5 + 20 + 5
+    assert spec["terminationGracePeriodSeconds"] == 10 + 20 + 5
 
 
 def test_without_cluster_parts_all_is_in_the_namespace() -> None:
