@@ -20,7 +20,8 @@ WORD_S = 15.0  # a worker that hears nothing for four times as long ends by itse
 SILENT_S = 60.0  # a worker tells each second
 FIRST_LINES = 100_000
 MORE_LINES = 20  # of those that are known already, when a log is asked for again
-TELL = f'echo "$0" > {ROOM}/orders; date +%s.%N'
+# opened for both, since to open a pipe for writing alone waits for a worker that may have ended
+TELL = f'echo "$0" 1<> {ROOM}/orders; date +%s.%N'
 
 
 class Finished(Protocol):
