@@ -19,18 +19,17 @@ EDGE_WAITS_S = 0.8  # `timeout check` of the edge
 
 
 @contextmanager
-def nginx(folder: Path, ports: dict[str, int], *, cluster: bool) -> Iterator[str]:
-    """Its URL, once it answers."""
+def nginx(folder: Path, ports: dict[str, int]) -> Iterator[str]:
+    """Its URL, once it answers; as a zone in a cluster has it."""
     for name in ("log", "nginx-temp"):
         (folder / name).mkdir()
     places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     text = render(
         "gateway/nginx.conf",
         **places,
-        cluster=cluster,
+        cluster=True,
         zone="a",
         folder=folder,
-        mesh=places["core_app"],
         partner_per_minute=10,
         partner_retry_s=6,
         people_per_minute=None,
@@ -65,9 +64,8 @@ def answers(url: str) -> bool:
 def test_on_clusters_a_zone_is_ill_when_nobody_takes_requests(
     tmp_path: Path, behind: str, verdict: tuple[int, str]
 ) -> None:
-    names = ("core_app", "gateway")
-    ports = {name: free_port() for name in names}
-    with replica(ports["core_app"], behind), nginx(tmp_path, ports, cluster=True) as url:
+    ports = {name: free_port() for name in ("core_app", "gateway")}
+    with replica(ports["core_app"], behind), nginx(tmp_path, ports) as url:
         began_s = time.monotonic()
         answer = httpx.get(f"{url}/health/zone", trust_env=False)
         assert time.monotonic() - began_s < EDGE_WAITS_S
