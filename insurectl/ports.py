@@ -142,7 +142,7 @@ class LoadJob:
     scale: float
     folder: Path
     processes: int
-    partner_keys_file: str
+    credentials_file: str
 
 
 class LoadEngine(Protocol):
@@ -218,8 +218,9 @@ class ProbeLog:
 class Probe(Protocol):
     """Keeps writing through the edge and proves afterwards that what was acknowledged is there."""
 
-    def start(self, base_url: str, log: Path) -> None:
-        """Begin to write, one at a time, every 50 ms; each outcome goes to the log, fsync'd."""
+    def start(self, base_url: str, log: Path, credentials_file: str) -> None:
+        """Begin to write, one at a time, five a second; each outcome goes to the log, fsync'd.
+        ``credentials_file``: what lets it in; "" where nothing is needed."""
 
     def finish(self) -> ProbeLog:
         """Stop, read every acknowledged write again, and repeat each to see that none doubles."""

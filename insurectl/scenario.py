@@ -45,6 +45,29 @@ class Answer(Protocol):
         """Count it as failed, for a reason that only the journey knows."""
 
 
+class Event(Protocol):
+    """One server-sent event."""
+
+    @property
+    def kind(self) -> str:
+        """Its type; ``message`` where the server gave none."""
+
+    @property
+    def data(self) -> str:
+        """Its text."""
+
+    def json(self) -> Any:
+        """The text's content; None for a text that is no JSON."""
+
+
+class Streamed(Answer, Protocol):
+    """An answer that came event by event."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All of them, in the order in which they came."""
+
+
 class Http(Protocol):
     """The connection of one arrival. ``name``: what its figures are kept under. ``accept``:
     statuses from 400 up that are no failure here."""
@@ -69,6 +92,56 @@ class Http(Protocol):
         accept: Sequence[int] = (),
     ) -> Answer:
         """POST a JSON body."""
+
+    def put(
+        self,
+        path: str,
+        *,
+        name: str,
+        json: object,
+        headers: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (),
+    ) -> Answer:
+        """PUT a JSON body."""
+
+    def delete(
+        self,
+        path: str,
+        *,
+        name: str,
+        headers: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (),
+    ) -> Answer:
+        """DELETE."""
+
+    def stream(
+        self,
+        path: str,
+        *,
+        name: str,
+        headers: Mapping[str, str] | None = None,
+        until: str = "done",
+        first: str = "offer",
+        first_name: str | None = None,
+        within_s: float = 65.0,
+    ) -> Streamed:
+        """Read server-sent events as they come, up to one of the type ``until``; failed when that
+        does not come ``within_s``. ``first_name``: the time to the first event of the type
+        ``first`` is kept under it, the time to the end under ``name``."""
+
+    def poll(
+        self,
+        path: str,
+        *,
+        name: str,
+        found: Callable[[Answer], bool],
+        headers: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (),
+        every_s: float = 1.0,
+        within_s: float = 30.0,
+    ) -> Answer:
+        """GET it again and again until ``found`` says that it is there. Counted once, with the
+        time that all of it took; failed when it is not found ``within_s``."""
 
     def graphql(
         self,
@@ -121,7 +194,8 @@ class Journey:
     ``number`` counts arrivals over all processes; ``rng`` depends on it and on ``seed`` alone,
     so a run can be repeated. ``run_id`` differs between two runs with the same seed: use it
     where the system must not take them for one. ``think_s``: a user's pause between two
-    rounds, or its bounds; arrivals have none.
+    rounds, or its bounds; arrivals have none. ``operator``: who to be for what only operators
+    may.
     """
 
     think_s: float | tuple[float, float] = 1.0
@@ -144,8 +218,11 @@ class Journey:
         partner_keys: Sequence[str],
         run_id: str,
         seed: int,
+        token: Callable[[str, str], str] | None = None,
+        operator: str = "load",
     ) -> None:
         self.http, self.data, self.partner_keys = http, data, partner_keys
+        self._token, self.operator = token, operator
         self.run_id, self.seed, self.number = run_id, seed, 0
         self._rng: Random | None = None
 
@@ -155,6 +232,25 @@ class Journey:
         if self._rng is None:
             self._rng = Random(f"{self.seed}/{self.number}")
         return self._rng
+
+    def prepare(self) -> None:
+        """Once a run, before its load, in one process of all; a request that fails in it ends the
+        run. None of its requests is counted."""
+
+    def finish(self) -> None:
+        """Once a run, after its load, however that ended; undo what ``prepare`` did."""
+
+    def token(self, subject: str, role: Literal["customer", "operator"] = "customer") -> str:
+        """Signed in as that customer (its client id) or operator (its name)."""
+        if self._token is None:
+            raise LookupError("this journey is played by nobody who could sign people in")
+        return self._token(subject, role)
+
+    def headers(
+        self, subject: str, role: Literal["customer", "operator"] = "customer"
+    ) -> dict[str, str]:
+        """What a request of that person carries."""
+        return {"Authorization": f"Bearer {self.token(subject, role)}"}
 
     def arrive(self, number: int) -> None:
         """Begin anew, as another arrival."""

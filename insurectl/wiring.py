@@ -136,7 +136,7 @@ def as_deployed(settings: Settings) -> Settings:
 
 
 def adopt(
-    settings: Settings, places: Mapping[str, str], *, edge_url: str, partner_keys: Path | None
+    settings: Settings, places: Mapping[str, str], *, edge_url: str, credentials: Path | None
 ) -> Deployment:
     """Take up a system that others deployed; ``places``: zone -> namespace."""
     from insurectl.adapters import cluster_adopt  # noqa: PLC0415 - only where it is used
@@ -154,7 +154,7 @@ def adopt(
         now_s=SystemClock().now(),
         clients=settings.clients,
         seed=settings.seed,
-        partner_keys=partner_keys,
+        credentials=credentials,
         choices=_choices(settings),
     )
 

@@ -123,7 +123,7 @@ class FakeTarget:
             costs=as_it_is if plan.costs is None else {**known, **plan.costs},
             tuning=plan.tuning or (before.tuning if before else tuning()),
             clients=plan.clients_over(before),
-            partner_keys_file="",
+            credentials_file="",
             slots={"core-app": 12, "client-info": 12},
         )
         return self.up
@@ -356,7 +356,7 @@ class FakeProbe:
     began_s: float = 0.0
     finished: bool = False
 
-    def start(self, base_url: str, log: Path) -> None:
+    def start(self, base_url: str, log: Path, credentials_file: str) -> None:
         self.began_s = self.clock.now()
 
     def finish(self) -> ProbeLog:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 @dataclass
 class HttpServer:
     """``answers``: path -> (status, extra headers, body); others get 200 and ``{}``. Each answer
-    comes after ``delay_s``, and not while the server stalls."""
+    comes after ``delay_s``, and not while the server stalls. ``streams``: path -> pieces of a body,
+    each with the pause before it; an empty one ends the connection before the body's end."""
 
     url: str = ""
     delay_s: float = 0.0
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    streams: dict[str, list[tuple[float, bytes]]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     heads: list[str] = field(default_factory=list)
     connections: int = 0
@@ -41,12 +43,32 @@ class HttpServer:
                     line for line in head.lower().split("\r\n") if line.startswith("content-length")
                 ]
                 body = await reader.readexactly(int(length[0].split(":")[1]) if length else 0)
+                if (path := head.split(" ", 2)[1]) in self.streams:
+                    self.seen[path] += 1
+                    self.heads.append(head)
+                    await self._stream(writer, self.streams[path])
+                    continue
                 writer.write(await self._answer(head, body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client is gone
         finally:
             writer.close()
+
+    async def _stream(
+        self, writer: asyncio.StreamWriter, pieces: list[tuple[float, bytes]]
+    ) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for pause_s, piece in [*pieces, (0.0, b"end")]:
+            await asyncio.sleep(pause_s)
+            if not piece:
+                raise ConnectionError
+            chunk = b"0\r\n\r\n" if piece == b"end" else b"%x\r\n%s\r\n" % (len(piece), piece)
+            writer.write(chunk)
+            await writer.drain()
 
     async def _answer(self, head: str, body: bytes) -> bytes:
         path = head.split(" ", 2)[1]

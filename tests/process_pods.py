@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insurectl.adapters.locust.cluster_objects import INPUTS, KEYS, ROOM
+from insurectl.adapters.locust.cluster_objects import CREDENTIALS, INPUTS, ROOM
 from insurectl.errors import TargetNotReady
 
 Object = dict[str, Any]
@@ -119,19 +119,23 @@ class ProcessPods:
 
     def _mountable(self, wanted: Object, job: str) -> bool:
         volumes = wanted["spec"]["template"]["spec"]["volumes"]
-        with_keys = any("secret" in volume for volume in volumes)
+        with_credentials = any("secret" in volume for volume in volumes)
         return ("ConfigMap", job) in self.objects and (
-            not with_keys or ("Secret", job) in self.objects
+            not with_credentials or ("Secret", job) in self.objects
         )
 
     def _run(self, wanted: Object, job: str, index: int) -> Pod:
         folder = self.folder / f"{job}-{index}"
-        mounts = {INPUTS: folder / "inputs", ROOM: folder / "room", KEYS: folder / "keys"}
+        mounts = {
+            INPUTS: folder / "inputs",
+            ROOM: folder / "room",
+            CREDENTIALS: folder / "credentials",
+        }
         for mount in mounts.values():
             mount.mkdir(parents=True)
         self._fill(mounts[INPUTS], self.objects["ConfigMap", job]["binaryData"])
         if ("Secret", job) in self.objects:
-            self._fill(mounts[KEYS], self.objects["Secret", job]["data"])
+            self._fill(mounts[CREDENTIALS], self.objects["Secret", job]["data"])
         [container] = wanted["spec"]["template"]["spec"]["containers"]
         env = {**os.environ, "JOB_COMPLETION_INDEX": str(index)}
         for one in container["env"]:

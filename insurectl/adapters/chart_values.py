@@ -15,7 +15,10 @@ from insurectl.adapters.located_yaml import Located
 from insurectl.errors import BadFile
 
 Place = tuple[str, ...]
-DEFAULTS: tuple[Place, ...] = (("postgresql", "storage", "size"),)  # the file's counts there
+DEFAULTS: tuple[Place, ...] = (  # the file's counts there
+    ("postgresql", "storage", "size"),
+    ("rabbitmq", "storage", "size"),
+)
 SCALED = (
     "insurectl sets it through the scale subresource: `insurectl scale`, or a scenario's system"
 )

@@ -22,9 +22,10 @@ from insurectl.adapters.cluster_values import Images
 from insurectl.adapters.kubernetes_api import ClusterApi, Object
 from insurectl.adapters.local_state import LocalState, locked
 from insurectl.errors import BadInput, TargetNotReady
-from insurectl.records import Deployment, ServiceTuning, Tuning, Zone
+from insurectl.records import Autoscaling, Deployment, ServiceTuning, Tuning, Zone
 
 DEPLOYMENT = ("apps/v1", "Deployment")
+ALWAYS = ("core-app", "client-info")  # of every version
 NOTE = "deployed by others; insurectl adopted it and changes nothing but the settings it applies"
 
 
@@ -44,14 +45,14 @@ def adopt(
     now_s: float,
     clients: int,
     seed: int,
-    partner_keys: Path | None,
+    credentials: Path | None,
     choices: Mapping[str, object],
 ) -> Deployment:
     """Read it and keep what was read on this machine. ``choices``: settings that later commands
     take up again; BadInput when there is a system of that name."""
     _refuse_taken(state)
-    if partner_keys is not None and not partner_keys.is_file():
-        raise BadInput(f"--partner-keys: there is no file {partner_keys}")
+    if credentials is not None and not credentials.is_file():
+        raise BadInput(f"--credentials: there is no file {credentials}")
     seen = look(found)
     deployment = Deployment(
         name=state.folder.name,
@@ -70,8 +71,12 @@ def adopt(
         costs={},
         tuning=seen.tuning,
         clients=clients,
-        partner_keys_file="" if partner_keys is None else f"{partner_keys.absolute()}",
-        slots={name: one.slots for name, one in topology.bundled().services.items()},
+        credentials_file="" if credentials is None else f"{credentials.absolute()}",
+        slots={
+            name: one.slots
+            for name, one in topology.bundled().services.items()
+            if name in {tuned.service for tuned in seen.tuning.services}
+        },
         notes=seen.notes,
         adopted=True,
     )
@@ -133,12 +138,15 @@ def look(found: Ground) -> Found:
     """BadInput with every reason why something can't be tuned."""
     reasons: list[str] = []
     seen = [_Zone(site, reasons) for site in found.sites]
-    tunings = [zone.tuning() for zone in seen]
+    names = _services(seen)
+    tunings = [zone.tuning(names) for zone in seen]
     if not reasons:
         reasons += _differences(seen, tunings[0])
     if reasons:
         raise BadInput("this system can't be adopted:\n" + "\n".join(reasons))
-    notes = [NOTE, *(note for zone in seen for note in zone.notes)]
+    absent = [name for name in topology.bundled().services if name not in names]
+    notes = [NOTE, *(_absent(absent) if absent else ())]
+    notes += [note for zone in seen for note in zone.notes]
     if all(zone.has_limits for zone in seen):
         held = tuple(one for zone in seen for one in zone.held)
         return Found(held=held, tuning=tunings[0], notes=tuple(notes))
@@ -146,6 +154,16 @@ def look(found: Ground) -> Found:
     default = topology.bundled().partner_per_minute
     tuning = replace(tunings[0], partner_per_minute=default, zone_rps=None)
     return Found(held=held, tuning=tuning, notes=tuple(notes))
+
+
+def _services(seen: Sequence["_Zone"]) -> tuple[str, ...]:
+    """Those that at least one zone has, and the ones that every version of the system has."""
+    there = {name for zone in seen for name in zone.deployments()}
+    return tuple(one for one in topology.bundled().services if one in there or one in ALWAYS)
+
+
+def _absent(names: Sequence[str]) -> tuple[str, ...]:
+    return (f"no zone has a Deployment {', '.join(names)}: insurectl leaves them out",)
 
 
 def _differences(seen: Sequence["_Zone"], first: Tuning) -> list[str]:
@@ -172,16 +190,21 @@ class _Zone:
         self.notes: list[str] = []
         self.has_limits = False
 
-    def tuning(self) -> Tuning:
-        """Of the objects that are there."""
-        known = topology.bundled()
-        if not self._cluster.deployments(self.site.namespace):
+    def deployments(self) -> tuple[str, ...]:
+        """Their names; TargetNotReady where there is none."""
+        found = self._cluster.deployments(self.site.namespace)
+        if not found:
             raise TargetNotReady(
                 f"context {self.site.context}: no Deployment is in {self.site.namespace}; is that "
                 "the namespace of the zone?"
             )
+        return tuple(one.name for one in found)
+
+    def tuning(self, names: Sequence[str]) -> Tuning:
+        """Of the objects that are there. ``names``: the services that have to be."""
+        known = topology.bundled()
         services: list[ServiceTuning] = []
-        for name in known.services:
+        for name in names:
             try:
                 services.append(self._service(name))
             except BadInput as error:
@@ -215,9 +238,8 @@ class _Zone:
                 f"Deployment {name}: its container {container} has no memory request or no memory "
                 "limit; set both, since an autoscaler measures against the request"
             )
-        scaler = self._scaler(name)
-        self.held += [memory, scaler]
-        spec = cluster_scaler_fields.autoscaling(scaler.kind, dict(scaler.theirs))
+        self.held.append(memory)
+        spec = self._autoscaling(name)
         request, limit = (float(str(told[one])) for one in told)
         return ServiceTuning(
             service=name,
@@ -226,6 +248,15 @@ class _Zone:
             memory_limit_mib=limit,
             autoscaling=spec,
         )
+
+    def _autoscaling(self, service: str) -> Autoscaling | None:
+        """None for a service that has no autoscaler and needs none."""
+        needs_one = topology.bundled().service(service).tuning.autoscaling is not None
+        if not needs_one and not self._scalers(service):
+            return None
+        scaler = self._scaler(service)
+        self.held.append(scaler)
+        return cluster_scaler_fields.autoscaling(scaler.kind, dict(scaler.theirs))
 
     def _scaler(self, service: str) -> Held:
         found = self._scalers(service)

@@ -95,6 +95,10 @@ def _refuse_impossible(objects: Sequence[Held], before: Tuning, after: Tuning) -
         raise refuse("set partner_per_minute, which stands in the services' environment, too")
     for old in before.services:
         new = after.of(old.service)
+        if new.autoscaling is not None and old.autoscaling is None:
+            raise refuse(f"make an autoscaler for {old.service}, which has none")
+        if new.autoscaling is None and old.autoscaling is None and new.replicas != old.replicas:
+            raise refuse(f"set the replicas of {old.service}, which has no autoscaler")
         if new.autoscaling is None and old.autoscaling is not None:
             raise refuse(
                 f"switch off the autoscaler of {old.service}, as scale, calibrate and verify do"
@@ -174,7 +178,7 @@ def _tell(
                 f"keep these settings, give them there, as values of the chart: {overlay}"
             )
     for one in after.services:
-        if _metrics(objects, one) is None:
+        if one.autoscaling is not None and _metrics(objects, one) is None:
             progress.warn(
                 f"{overlay} leaves out the metrics of {one.service}, of which some have no value "
                 "in the chart: set their targets there by hand"
@@ -186,6 +190,8 @@ def _overlay(objects: Sequence[Held], tuning: Tuning) -> dict[str, Any]:
     that insurectl does not know; where it can't, it is left out."""
     values = cluster_values.overlay(tuning)
     for one in tuning.services:
+        if one.autoscaling is None:
+            continue
         metrics = _metrics(objects, one)
         if metrics is None:
             del values["services"][one.service]["autoscaling"]["metrics"]
@@ -198,7 +204,7 @@ def _overlay(objects: Sequence[Held], tuning: Tuning) -> dict[str, Any]:
 
 def _metrics(objects: Sequence[Held], service: ServiceTuning) -> list[dict[str, Any]] | None:
     scaler = next(o for o in objects if isinstance(o.lens, Scaler) and _is(o, service))
-    assert service.autoscaling is not None, "it is refused without"
+    assert service.autoscaling is not None, "the caller looked"
     return cluster_scaler_fields.as_values(scaler.kind, dict(scaler.theirs), service.autoscaling)
 
 

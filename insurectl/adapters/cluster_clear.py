@@ -4,7 +4,7 @@ from pathlib import Path
 
 from insurectl.adapters import cluster_faults
 from insurectl.adapters.cluster_ground import OWNER, RELEASE, SYSTEM, Site
-from insurectl.adapters.cluster_zone import SECRET, api
+from insurectl.adapters.cluster_zone import SECRET, SERVICES, api
 from insurectl.adapters.helm import Helm
 from insurectl.adapters.kubernetes_api import ClusterApi, NotAllowed
 from insurectl.errors import TargetNotReady
@@ -25,7 +25,8 @@ def clear(site: Site, system: str) -> None:
         return
     cluster.ensure_namespace(site.namespace, site.labels(system))  # of another: it says whose
     Helm(site.context, site.kubeconfig).uninstall(RELEASE, site.namespace, GONE_WITHIN_S)
-    for name, kind in ((SECRET, "Secret"), (cluster_faults.KEPT, "ConfigMap")):
+    ours = ((SECRET, "Secret"), (SERVICES, "Secret"), (cluster_faults.KEPT, "ConfigMap"))
+    for name, kind in ours:
         cluster.delete("v1", kind, site.namespace, name)
     for version, kind in LEFT_BY_HELM:
         for one in cluster.list_objects(version, kind, site.namespace, CHART):

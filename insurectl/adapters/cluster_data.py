@@ -2,6 +2,7 @@
 
 import shlex
 
+from insurectl.adapters import local_secrets
 from insurectl.adapters.cluster_ground import Site
 from insurectl.adapters.cluster_zone import api
 from insurectl.adapters.kubernetes_api import ClusterApi
@@ -15,8 +16,8 @@ KEYS = "/tmp/partner-keys.txt"  # in the pod; taken away at once
 
 
 def fill(site: Site, state: LocalState, known: Topology, clients: int, seed: int) -> None:
-    """Clients and partners; the partners' keys are kept on this machine, mode 0600. Those of
-    before stay where there are no new ones (TargetNotReady)."""
+    """Clients and partners; the partners' keys are kept on this machine, mode 0600, and so is all
+    that a load is let in by. Those of before stay where there are no new ones (TargetNotReady)."""
     cluster = api(site)
 
     def seeds(service: str, *arguments: str) -> list[str]:
@@ -27,6 +28,7 @@ def fill(site: Site, state: LocalState, known: Topology, clients: int, seed: int
     partners = seeds("core-app", "--partners", f"{PARTNERS}")
     keys = _run(cluster, site, "core-app", keys_told(partners))
     keep_keys(state, site.namespace, keys)
+    local_secrets.give_to_load(state)
 
 
 def keep_keys(state: LocalState, namespace: str, keys: str) -> None:

@@ -40,18 +40,22 @@ def drain(outside: Site, zone: str, state: str) -> None:
 
 
 def kill_pods(site: Site) -> None:
-    """No Deployment of the zone may have a pod; how many there were is kept in the cluster. A
+    """No Deployment and no StatefulSet of the zone may have a pod; how many there were is kept in
+    the cluster. A
     HorizontalPodAutoscaler leaves a Deployment of 0 replicas alone, but KEDA would raise it to its
     minimum, so it is paused."""
     cluster = api(site)
     counts = {one.name: one.wanted for one in cluster.deployments(site.namespace)}
+    sets = {one.name: one.wanted for one in cluster.stateful_sets(site.namespace)}
     scalers = [one for one in _scalers(cluster, site) if PAUSED not in _annotations(one)]
     paused = [one["metadata"]["name"] for one in scalers]  # not those that others paused
-    cluster.apply(_kept(site, counts, paused), force=True)
+    cluster.apply(_kept(site, counts, sets, paused), force=True)
     for one in scalers:
         cluster.merge(one, {"metadata": {"annotations": {PAUSED: "true"}}})
     for name in counts:
         cluster.scale(site.namespace, name, 0)
+    for name in sets:
+        cluster.scale(site.namespace, name, 0, "statefulsets")
     for pod in cluster.pods(site.namespace):
         cluster.delete_pod(site.namespace, pod.name, grace_s=0)
 
@@ -64,6 +68,8 @@ def start_again(site: Site) -> None:
     if kept is None:
         _must_have_pods(cluster, site)
         return
+    for name, count in json.loads(kept["data"].get("sets", "{}")).items():
+        cluster.scale(site.namespace, name, count, "statefulsets")
     for name, count in json.loads(kept["data"]["replicas"]).items():
         cluster.scale(site.namespace, name, count)
     paused = json.loads(kept["data"].get("paused", "[]"))
@@ -95,10 +101,16 @@ def _annotations(found: Object) -> Mapping[str, str]:
     return found["metadata"].get("annotations") or {}
 
 
-def _kept(site: Site, counts: Mapping[str, int], paused: Sequence[str]) -> dict[str, object]:
+def _kept(
+    site: Site, counts: Mapping[str, int], sets: Mapping[str, int], paused: Sequence[str]
+) -> dict[str, object]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": KEPT, "namespace": site.namespace},
-        "data": {"replicas": json.dumps(counts), "paused": json.dumps(paused)},
+        "data": {
+            "replicas": json.dumps(counts),
+            "sets": json.dumps(sets),
+            "paused": json.dumps(paused),
+        },
     }

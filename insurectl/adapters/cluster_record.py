@@ -197,7 +197,7 @@ def deployment(
         costs=costs,
         tuning=tuning,
         clients=clients,
-        partner_keys_file=f"{state.partner_keys}",
+        credentials_file=f"{state.credentials}",
         slots={name: one.slots for name, one in topology.bundled().services.items()},
         notes=(local_record.NOTE, *ground.notes),
     )

@@ -70,9 +70,10 @@ class Releases:
             edge="" if _edge_is_inside(ground) else ground.edge_inside,
             pinned=site.pinned,
         )
+        told = cluster_secrets.of_services(self.state, topology.bundled())
         if ground.database is not None:  # it stands elsewhere, so its passwords may change there
-            passwords = cluster_zone.passwords(self.state, superuser=False)
-            base["secrets"] = {"revision": cluster_secrets.revision(self.state, passwords)}
+            told |= cluster_zone.passwords(self.state, superuser=False)
+        base["secrets"] = {"revision": cluster_secrets.revision(self.state, told)}
         return self.chart.under(cluster_values.merged(base, cluster_values.overlay(tuning)))
 
     def put_in_force(
@@ -98,9 +99,10 @@ class Releases:
         cluster_record.intend(self.state.folder, tuning)
         cluster_record.keep_overlay(self.state.folder, cluster_values.overlay(tuning))
         passwords = cluster_zone.passwords(self.state, superuser=False)
+        secrets = cluster_secrets.of_services(self.state, topology.bundled())
         folder = self.state.folder
         tasks = [
-            partial(_release, folder, site, self.name, values, passwords, migrate=migrate)
+            partial(_release, folder, site, self.name, values, passwords, secrets, migrate=migrate)
             for site, values in told.items()
         ]
         with progress.step(f"the chart in {', '.join(site.namespace for site in here)}"):
@@ -176,7 +178,7 @@ def put_outside(
 ) -> None:
     """The release that stands outside the zones, at a deploy."""
     warn_of([f"{site.namespace}: {line}" for line in others(folder, site, values)], progress)
-    _release(folder, site, system, values, passwords, migrate=True)
+    _release(folder, site, system, values, passwords, {}, migrate=True)
 
 
 def others(folder: Path, site: Site, wanted: Mapping[str, Any]) -> list[str]:
@@ -205,7 +207,8 @@ def _release(
     site: Site,
     system: str,
     values: Mapping[str, Any],
-    passwords: dict[str, str],
+    passwords: Mapping[str, str],
+    secrets: Mapping[str, str],
     *,
     migrate: bool,
 ) -> None:
@@ -213,7 +216,7 @@ def _release(
     known = _sent(folder, site)
     if values not in known:
         _keep(folder, site, (*known, values))
-    cluster_zone.release(site, system, values, passwords, migrate=migrate)
+    cluster_zone.release(site, system, values, passwords, secrets, migrate=migrate)
     _keep(folder, site, (values,))
 
 

@@ -1,5 +1,5 @@
-"""Passwords of a PostgreSQL that stands already: they are given in files, and a new one has to
-reach the pods."""
+"""Secrets of a system in clusters: passwords of a PostgreSQL that stands already are given in
+files; by which services and people are known is made here. A new one has to reach the pods."""
 
 import hashlib
 import hmac
@@ -7,7 +7,9 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 
+from insurectl.adapters import local_secrets, service_secrets
 from insurectl.adapters.local_state import LocalState
+from insurectl.adapters.topology import Topology
 from insurectl.errors import BadInput
 
 KEY = "revision-key"
@@ -30,13 +32,20 @@ def check_given(state: LocalState, postgresql: str, roles: Sequence[str]) -> Non
         raise BadInput(f"no password in {', '.join(empty)}")
 
 
-def revision(state: LocalState, passwords: Mapping[str, str]) -> str:
-    """Another one when a password is. It stands in the pods' annotations, where many may look, so
-    nobody can try passwords on it without a key that stays on this machine."""
+def of_services(state: LocalState, known: Topology) -> dict[str, str]:
+    """File -> content: the same in every zone, and after every deploy from this machine."""
+    local_secrets.settle(state, known)
+    names = service_secrets.needed(known)
+    return {name: (state.secrets / name).read_text() for name in names}
+
+
+def revision(state: LocalState, told: Mapping[str, str]) -> str:
+    """Another one when a password or another secret is. It stands in the pods' annotations, where
+    many may look, so nobody can try passwords on it without a key that stays on this machine."""
     path = state.folder / KEY
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32))
-    told = json.dumps(dict(passwords), sort_keys=True).encode()
-    digest = hmac.new(path.read_bytes(), told, hashlib.sha256).hexdigest()
+    content = json.dumps(dict(told), sort_keys=True).encode()
+    digest = hmac.new(path.read_bytes(), content, hashlib.sha256).hexdigest()
     return f"r{digest[:16]}"  # a letter first: YAML might take digits with an e for a number

@@ -16,6 +16,7 @@ from insurectl.records import Autoscaling, Cost, MetricTarget, ScalingRules, Tun
 
 KUBERNETES_SYNC_S = 15.0  # of the controller manager: --horizontal-pod-autoscaler-sync-period
 DATABASE_SIZE = "2Gi"
+BROKER_SIZE = "1Gi"  # events that were published and not yet read outlive the pod
 ZONE_LABEL = "topology.kubernetes.io/zone"
 Provider = Literal["keda", "hpa"]
 Values = dict[str, Any]
@@ -103,6 +104,7 @@ def zone_values(
         "autoscaling": {"provider": provider},
         "gateway": {"service": dict(gateway)},
         "prometheus": {"scrapeIntervalSeconds": scrape_interval_s},
+        "rabbitmq": {"storage": {"size": BROKER_SIZE}},
         "external": external,
         "nodeSelector": {ZONE_LABEL: zone} if pinned else {},
     }
@@ -157,13 +159,15 @@ def overlay(tuning: Tuning) -> Values:
 
 
 def databases(known: Topology) -> list[dict[str, str]]:
-    """Database and role of each service, for the platform image."""
-    return [{"name": s.database.name, "role": s.database.role} for s in known.services.values()]
+    """Each database and its role once, for the platform image."""
+    pairs = dict.fromkeys((one.name, one.role) for one in known.databases().values())
+    return [{"name": name, "role": role} for name, role in pairs]
 
 
 def roles(services: Mapping[str, Service]) -> tuple[str, ...]:
-    """Every role that needs a password."""
-    return tuple(dict.fromkeys(one.database.role for one in services.values()))
+    """Every role of a database, which needs a password."""
+    found = (one.database for one in services.values())
+    return tuple(dict.fromkeys(one.role for one in found if one is not None))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Values:

@@ -19,7 +19,7 @@ LOOK_S = 1.0
 HOOKS_WITHIN_S = 300.0  # migrations, and the image that they may have to wait for
 UNSCALED_WITHIN_S = 60.0  # KEDA's own work after a ScaledObject is deleted
 CUSTOM_METRICS = ("custom.metrics.k8s.io/v1beta2", "custom.metrics.k8s.io/v1beta1")
-SECRET = "database"
+SECRET, SERVICES = "database", "services"  # the Secrets that the chart is told of
 SUPERUSER = "postgres"
 
 
@@ -40,18 +40,21 @@ def release(
     site: Site,
     system: str,
     values: Mapping[str, Any],
-    passwords: dict[str, str],
+    passwords: Mapping[str, str],
+    secrets: Mapping[str, str],
     *,
     migrate: bool = True,
 ) -> None:
-    """Bring the site's release to these values; its namespace and secret are made when they are
-    not there. Returns before its pods are ready. ``migrate``: databases first, as a new version
-    may need it."""
+    """Bring the site's release to these values; its namespace and Secrets are made when they are
+    not there. Returns before its pods are ready. ``secrets``: by which services and people are
+    known; none outside the zones. ``migrate``: databases first, as a new version may need it."""
     cluster = api(site)
     cluster.ensure_namespace(site.namespace, site.labels(system))
     # a PostgreSQL that stands elsewhere has its passwords from this machine, or from its owner
     elsewhere = bool(values.get("external", {}).get("postgresql"))
     cluster.ensure_secret(site.namespace, SECRET, passwords, site.labels(system), renew=elsewhere)
+    if secrets:  # this machine's: those of a file that follows from others change with them
+        cluster.ensure_secret(site.namespace, SERVICES, secrets, site.labels(system), renew=True)
     try:
         Helm(site.context, site.kubeconfig).upgrade_install(
             RELEASE,

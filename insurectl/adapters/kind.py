@@ -39,7 +39,7 @@ from insurectl.records import Fault, ProcessStatus
 NODE_PORT = 30080
 EDGE_PORT, STATS_PORT = 8080, 8404
 READY_WITHIN_S, BESIDE_WITHIN_S = 180.0, 60.0
-FREE_MIB = 1500  # memory of a zone: a control plane, KEDA, Prometheus and the services
+FREE_MIB = 2500  # memory of a zone: a control plane, KEDA, servers and services
 KINDS = {
     "kill": "the zone's node container is killed, as by a power cut",
     "freeze": "the zone's node container is paused",

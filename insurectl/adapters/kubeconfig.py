@@ -71,6 +71,8 @@ class KubeconfigGroundwork:
                 kubeconfig_checks.apis(cluster, site.context, self.provider)
                 if new:
                     kubeconfig_checks.room(cluster, site)
+                    if not self._volume_is_chosen():
+                        kubeconfig_checks.storage(cluster, site)
             elif new and not self.external_postgresql:
                 kubeconfig_checks.storage(cluster, site)
 
@@ -167,6 +169,14 @@ class KubeconfigGroundwork:
             cluster_zone.at_once([partial(cluster_clear.clear, s, self.name) for s in sites])
 
     # ---- parts of the above ----
+
+    def _volume_is_chosen(self) -> bool:
+        """Whether the user says of which class RabbitMQ's volume is, or that it has none."""
+        told = self.chart.under({}).get("rabbitmq")
+        storage = told.get("storage") if isinstance(told, Mapping) else None
+        return isinstance(storage, Mapping) and (
+            bool(storage.get("class")) or storage.get("size", "") is None
+        )
 
     @property
     def _in_one(self) -> bool:

@@ -13,7 +13,7 @@ from insurectl.adapters.cluster_values import Provider
 from insurectl.adapters.kubernetes_api import ClusterApi, NotAllowed
 from insurectl.errors import BadInput, TargetNotReady
 
-NEEDED_MIB, NEEDED_MILLIS = 1200, 600  # what one zone asks for with one replica of each service
+NEEDED_MIB, NEEDED_MILLIS = 1900, 600  # what one zone asks for with one replica of each service
 LONGEST_NAME = 63  # of a namespace
 ZONE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 RBAC, NETWORK, POLICY = "rbac.authorization.k8s.io", "networking.k8s.io", "policy"
@@ -33,6 +33,8 @@ RIGHTS = (  # verb, resource, group: what any release needs in its namespace
 )
 ZONE_RIGHTS = (
     ("patch", "deployments/scale", "apps"),
+    ("create", "statefulsets", "apps"),
+    ("patch", "statefulsets/scale", "apps"),
     ("create", "jobs", "batch"),
     ("create", "roles", RBAC),
     ("create", "rolebindings", RBAC),
@@ -160,6 +162,18 @@ def _lacking(cluster: ClusterApi, site: Site, provider: Provider) -> None:
         )
 
 
+def _wants(site: Site) -> str:
+    if site.zone:
+        return (
+            "RabbitMQ needs a volume: mark one as default, or name one in a file for the setting "
+            "chart_values, as rabbitmq.storage.class"
+        )
+    return (
+        "PostgreSQL needs a volume: mark one as default, or give a PostgreSQL with "
+        "external_postgresql"
+    )
+
+
 def _of_release() -> dict[str, str]:
     """Labels by which Helm knows what it keeps of a release."""
     return {"owner": "helm", "name": RELEASE}
@@ -170,13 +184,13 @@ def _shown(labels: dict[str, str]) -> str:
 
 
 def storage(cluster: ClusterApi, site: Site) -> None:
-    """TargetNotReady where PostgreSQL's volume would wait for ever."""
+    """TargetNotReady where the volume of PostgreSQL, or of a zone's RabbitMQ, would wait for
+    ever."""
     try:
         found = cluster.default_storage_class()
     except NotAllowed:
         return  # whoever may not look: the volume's own events tell
     if found is None:
         raise TargetNotReady(
-            f"context {site.context}: there is no default StorageClass, and PostgreSQL needs a "
-            "volume: mark one as default, or give a PostgreSQL with external_postgresql"
+            f"context {site.context}: there is no default StorageClass, and {_wants(site)}"
         )

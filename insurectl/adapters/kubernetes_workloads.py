@@ -61,9 +61,12 @@ class Workloads(Connection):
         everything = (*self.deployments(namespace), *self.stateful_sets(namespace))
         return all(one.rolled_out for one in everything)
 
-    def scale(self, namespace: str, deployment: str, replicas: int) -> None:
-        """Through the scale subresource, so that nothing else of the Deployment changes hands."""
-        place = path_of("apis", "apps", "v1", "namespaces", namespace, "deployments", deployment)
+    def scale(
+        self, namespace: str, name: str, replicas: int, resource: str = "deployments"
+    ) -> None:
+        """Through the scale subresource, so that nothing else of the object changes hands.
+        ``resource``: ``deployments`` or ``statefulsets``."""
+        place = path_of("apis", "apps", "v1", "namespaces", namespace, resource, name)
         self.send(
             "PATCH",
             f"{place}/scale",

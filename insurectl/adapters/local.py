@@ -7,6 +7,7 @@ looks after what stands beside the zones (the edge and PostgreSQL).
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from insurectl.adapters import (
@@ -31,8 +32,8 @@ from insurectl.errors import MissingOnMachine, TargetNotReady
 from insurectl.ports import Clock, DeployPlan, Progress
 from insurectl.records import Cost, Deployment, Fault, SystemStatus, Tuning
 
-PROGRAMS = ("nginx", "haproxy", "prometheus", "postgres", "initdb")
-TUNED_WITHIN_S = 60.0
+PROGRAMS = ("initdb", *process.PACKAGES)
+TUNED_WITHIN_S = 120.0  # a broker that starts again needs most of it on a busy machine
 SETTLED_S = 2.0  # longer than the checks of edge and mesh take to see that a server is down
 
 
@@ -70,14 +71,19 @@ class LocalTarget:
             seed = plan.seed_over(self.state.seed() if before else None)
             config = self._config(addresses, tuning, costs, seed)
             changed = config.write()
-            with progress.step("PostgreSQL and the edge"):
-                local_bring_up.start_outside(config, changed, self.clock.sleep)
+            with progress.step("PostgreSQL, the edge, and the servers of the zones"):
+                local_data.in_parallel(
+                    [
+                        partial(local_bring_up.start_servers, config, changed),
+                        partial(local_bring_up.start_outside, config, changed, self.clock.sleep),
+                    ]
+                )
             with progress.step("databases, migrations and seed data"):
                 local_data.fill(config, clients)
             deployment = local_record.record(self.state, clients, addresses, tuning, costs, began_s)
             self.state.keep(deployment, seed)
-            with progress.step(f"zones {', '.join(zones)}"):
-                local_bring_up.start_zones(config, changed)
+            with progress.step(f"services of the zones {', '.join(zones)}"):
+                local_bring_up.start_services(config)
                 self._await_health(plan.timeout_s)
             deployment = replace(deployment, took_s=self.clock.now() - began_s)
             self.state.keep(deployment, seed)
@@ -155,9 +161,8 @@ class LocalTarget:
         for name in PROGRAMS:
             process.program(name)
         known = topology.bundled()
-        databases = {name: service.database for name, service in known.services.items()}
         allowed = known.max_connections - known.reserved_connections
-        postgresql.check_connections(tuning, databases, len(zones), allowed)
+        postgresql.check_connections(tuning, known.databases(), len(zones), allowed)
 
     @contextmanager
     def _taking_back(self, *, new: bool) -> Iterator[None]:

@@ -8,20 +8,26 @@ from pathlib import Path
 
 from insurectl.adapters import fault_journal, local_data, postgresql, process, replicas
 from insurectl.adapters.local_config import LocalConfig
+from insurectl.adapters.local_programs import LATER, REDIS, SENTINELS
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.postgresql import PostgreSQL
 from insurectl.adapters.supervisor import UP, Supervisor
 from insurectl.errors import TargetNotReady
 from insurectl.records import SystemStatus
 
-# which program reads which file
+# which programs read which file
 READERS = {
-    "edge.haproxy.cfg": "edge",
-    "mesh.haproxy.cfg": "mesh",
-    "prometheus.yml": "prometheus",
-    "nginx.conf": "gateway",
-    "postgresql.conf": "postgresql",
-    "pg_hba.conf": "postgresql",
+    "edge.haproxy.cfg": ("edge",),
+    "mesh.haproxy.cfg": ("mesh",),
+    "prometheus.yml": ("prometheus",),
+    "nginx.conf": ("gateway",),
+    "postgresql.conf": ("postgresql",),
+    "pg_hba.conf": ("postgresql",),
+    "rabbitmq.config": ("rabbitmq",),
+    "rabbitmq-plugins": ("rabbitmq",),
+    "rabbitmq-definitions.json": ("rabbitmq",),
+    "redis-users.acl": REDIS,
+    **{f"{name}.conf": (name,) for name in (*REDIS, *SENTINELS)},
 }
 RELOADED = ("gateway",)  # by SIGHUP: no request is lost
 POSTGRESQL_ATTEMPTS = 300  # of 0.1 s: it may have to recover from a crash
@@ -43,18 +49,37 @@ def start_outside(
     postgresql.wait_ready(server, POSTGRESQL_ATTEMPTS, pause)
 
 
+def start_servers(config: LocalConfig, changed: tuple[Path, ...]) -> None:
+    """Of every zone that is not away: all that needs neither database nor replicas."""
+    nodes = [replicas.supervisor(config.state.folder, zone) for zone in _here(config)]
+    local_data.in_parallel([partial(_bring_up, node, changed) for node in nodes])
+
+
 def start_zones(config: LocalConfig, changed: tuple[Path, ...]) -> None:
     """Every zone that is not away: its servers and as many replicas as there should be."""
-    here = [z for z in config.plan.zones if fault_journal.current(config.state.folder, z) is None]
-    local_data.in_parallel([partial(_start_zone, config, zone, changed) for zone in here])
+    start_servers(config, changed)
+    start_services(config)
 
 
-def _start_zone(config: LocalConfig, zone: str, changed: tuple[Path, ...]) -> None:
+def start_services(config: LocalConfig) -> None:
+    """As many replicas as there should be, and the agent that looks after them."""
+    local_data.in_parallel([partial(_start_services, config, zone) for zone in _here(config)])
+
+
+def _start_services(config: LocalConfig, zone: str) -> None:
     state = config.state.folder
-    _bring_up(replicas.supervisor(state, zone), changed)
+    node = replicas.supervisor(state, zone)
+    for program in node.programs():
+        if program.name in LATER and program.state not in UP:
+            node.start(program.full_name)
     for tuning in config.tuning.services:
         now = replicas.wanted(state, zone, tuning.service)
         replicas.set_replicas(state, zone, tuning.service, replicas.proper_count(tuning, now))
+
+
+def _here(config: LocalConfig) -> list[str]:
+    state = config.state.folder
+    return [zone for zone in config.plan.zones if fault_journal.current(state, zone) is None]
 
 
 def _bring_up(node: Supervisor, changed: tuple[Path, ...]) -> None:
@@ -62,16 +87,21 @@ def _bring_up(node: Supervisor, changed: tuple[Path, ...]) -> None:
         return
     fresh = node.update()
     programs = {program.name: program for program in node.programs()}
-    for path in changed:
-        name = READERS.get(path.name)
-        if path.parent != node.folder or name is None or name in fresh:
+    here = [path.name for path in changed if path.parent == node.folder]
+    readers = dict.fromkeys(name for path in here for name in READERS.get(path, ()))
+    for name in readers:  # each once, however many of its files changed
+        if name in fresh:
             continue
         if name in RELOADED and programs[name].state == "RUNNING":
             node.signal(programs[name].full_name, "HUP")
         elif programs[name].state in UP:
             node.restart(programs[name].full_name)
     for program in programs.values():
-        if program.group == program.name and program.state in ("STOPPED", "EXITED", "FATAL"):
+        if (
+            program.group == program.name
+            and program.name not in LATER
+            and program.state in ("STOPPED", "EXITED", "FATAL")
+        ):
             node.start(program.full_name)
 
 

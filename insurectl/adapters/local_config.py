@@ -1,25 +1,24 @@
 """Renders the configuration of every server of a local system from the system's templates."""
 
-import json
 import math
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
-from insurectl.adapters import process
+from insurectl.adapters import local_programs, local_secrets, process, service_secrets
 from insurectl.adapters.address_plan import AddressPlan
+from insurectl.adapters.local_programs import REDIS, SENTINELS
 from insurectl.adapters.local_state import LocalState
-from insurectl.adapters.postgresql import PostgreSQL
 from insurectl.adapters.topology import Service, system_folder
 from insurectl.records import Cost, Tuning
 
-SERVICE_STOP_S = 25  # a little over DRAIN_TIMEOUT_S
+BROKER, CACHE = "rabbitmq", "redis"
+REDIS_NAME = "insure"  # what the Sentinels call the pair
 FRONT = "core-app"  # the service that the gateway leads to
+OPEN_FILES = 16384  # of one process: each person who waits for offers holds two, at each server
 DRAIN = {"DRAIN_DELAY_S": "1.0", "DRAIN_TIMEOUT_S": "20"}
 
 
@@ -35,12 +34,17 @@ class LocalConfig:
     scrape_interval_s: float
 
     def write(self) -> tuple[Path, ...]:
-        """Write every file; those whose text changed."""
+        """Make what is missing of secrets and write every file; those whose text changed."""
         self.state.make(self.plan.zones)
+        local_secrets.settle(self.state, self.plan.topology)
         changed = []
         for path, text in self.files().items():
             if not path.exists() or path.read_text() != text:
                 path.write_text(text)
+                changed.append(path)
+        for path, text in self.hashes().items():
+            if not path.exists() or path.read_text() != text:
+                local_secrets.write(path, text.encode())
                 changed.append(path)
         return tuple(changed)
 
@@ -58,14 +62,32 @@ class LocalConfig:
             files[folder / "nginx.conf"] = self._gateway(zone)
             files[folder / "mesh.haproxy.cfg"] = self._mesh(zone)
             files[folder / "prometheus.yml"] = self._prometheus(zone)
+            files[folder / "rabbitmq.config"] = self._rabbitmq(zone)
+            files[folder / "rabbitmq-plugins"] = _render("platform/rabbitmq-plugins")
+            files |= {folder / f"{name}.conf": self._redis(zone, name) for name in REDIS}
+            files |= {folder / f"{name}.conf": self._sentinel(zone, name) for name in SENTINELS}
             files[folder / "supervisord.conf"] = self._supervisord(zone)
         return files
+
+    def hashes(self) -> dict[Path, str]:
+        """Path -> text of the files that hold hashes of passwords, for their owner alone."""
+        known = self.plan.topology
+        definitions = _render(
+            "platform/rabbitmq-definitions.json",
+            users=local_secrets.broker_users(self.state, known),
+        )
+        users = _render("platform/redis-users.acl", **local_secrets.redis_users(self.state, known))
+        folders = [self.state.zone(zone) for zone in self.plan.zones]
+        return {
+            **{folder / "rabbitmq-definitions.json": definitions for folder in folders},
+            **{folder / "redis-users.acl": users for folder in folders},
+        }
 
     def environment(self, zone: str, service: Service, replica: int) -> dict[str, str]:
         """What one replica is told."""
         address = self.plan.replica(zone, service.name, replica)
-        postgresql = self.plan.outside("postgresql")
-        cost = self.costs[service.name]
+        known, cost = self.plan.topology, self.costs[service.name]
+        secrets = service_secrets.files(known, service)
         return {
             "SERVICE_NAME": service.name,
             "SERVICE_ZONE": zone,
@@ -73,29 +95,48 @@ class LocalConfig:
             "SERVICE_HOST": address.host,
             "SERVICE_PORT": f"{address.port}",
             "ENVIRONMENT": "development",
+            **self._database(service),
+            **self._needs(zone, service),
+            **local_secrets.paths(self.state, secrets),
+            **({"INSURERS": f"{known.insurers}"} if service.knows_insurers else {}),
+            **(
+                {"PARTNER_PER_MINUTE": f"{self.tuning.partner_per_minute}"}
+                if service.name == FRONT
+                else {}
+            ),
+            **{f"COST_{name.upper()}": _number(value) for name, value in vars(cost).items()},
+            "COST_SEED": f"{self.seed * 10_000 + known.zones[zone] * 100 + replica}",
+            **DRAIN,
+        }
+
+    def _database(self, service: Service) -> dict[str, str]:
+        if service.database is None:
+            return {}
+        postgresql = self.plan.outside("postgresql")
+        return {
             "DATABASE_HOST": postgresql.host,
             "DATABASE_PORT": f"{postgresql.port}",
             "DATABASE_NAME": service.database.name,
             "DATABASE_USER": service.database.role,
             "DATABASE_PASSWORD_FILE": f"{self.state.secrets / service.database.role}",
             "DATABASE_POOL_SIZE": f"{service.database.pool}",
-            **self._needs(zone, service),
-            **(
-                {"PARTNER_PER_MINUTE": f"{self.tuning.partner_per_minute}"}
-                if service.name == FRONT
-                else {}
-            ),
-            **{f"COST_{name.upper()}": f"{value}" for name, value in vars(cost).items()},
-            "COST_SEED": f"{self.seed * 10_000 + self.plan.topology.zones[zone] * 100 + replica}",
-            **DRAIN,
         }
 
     def _needs(self, zone: str, service: Service) -> dict[str, str]:
         called = [name for name in service.needs if name in self.plan.topology.services]
-        return {
+        found = {
             f"{name.upper().replace('-', '_')}_URL": self.plan.service(zone, name).url
             for name in called
         }
+        if BROKER in service.needs:
+            broker = self.plan.server(zone, BROKER)
+            found |= {"BROKER_HOST": broker.host, "BROKER_PORT": f"{broker.port}"}
+            found["BROKER_USER"] = service.name
+        if CACHE in service.needs:
+            sentinels = [f"{self.plan.server(zone, name)}" for name in SENTINELS]
+            found |= {"REDIS_SENTINELS": ",".join(sentinels), "REDIS_NAME": REDIS_NAME}
+            found["REDIS_USER"] = service.name
+        return found
 
     def _postgresql(self) -> str:
         address = self.plan.outside("postgresql")
@@ -144,6 +185,44 @@ class LocalConfig:
             agent=self.plan.server(zone, "agent"),
             edge_stats=self.plan.outside("edge-stats"),
             mesh_stats=self.plan.server(zone, "mesh"),
+            rabbitmq=self.plan.server(zone, "rabbitmq-metrics"),
+        )
+
+    def _rabbitmq(self, zone: str) -> str:
+        broker = self.plan.server(zone, BROKER)
+        return _render(
+            "platform/rabbitmq.config",
+            zone=zone,
+            host=broker.host,
+            port=broker.port,
+            metrics_port=self.plan.server(zone, "rabbitmq-metrics").port,
+            definitions=self.state.zone(zone) / "rabbitmq-definitions.json",
+        )
+
+    def _redis(self, zone: str, name: str) -> str:
+        address, folder = self.plan.server(zone, name), self.state.zone(zone)
+        return _render(
+            "platform/redis.conf",
+            name=name,
+            zone=zone,
+            host=address.host,
+            port=address.port,
+            folder=folder / name,
+            users=folder / "redis-users.acl",
+        )
+
+    def _sentinel(self, zone: str, name: str) -> str:
+        address, first = self.plan.server(zone, name), self.plan.server(zone, REDIS[0])
+        return _render(
+            "platform/sentinel.conf",
+            name=name,
+            zone=zone,
+            host=address.host,
+            port=address.port,
+            folder=self.state.zone(zone) / name,
+            master=REDIS_NAME,
+            primary_host=first.host,
+            primary_port=first.port,
         )
 
     def _gateway(self, zone: str) -> str:
@@ -155,6 +234,11 @@ class LocalConfig:
             folder=self.state.zone(zone),
             gateway=self.plan.server(zone, "gateway"),
             core_app=self.plan.service(zone, FRONT),
+            settlement=self.plan.service(zone, "ins-comp-settlement"),
+            insurer_stub=self.plan.service(zone, "insurer-stub"),
+            web=self.plan.service(zone, "web"),
+            people_in_flight=self.plan.topology.people_in_flight,
+            people_streams=self.plan.topology.people_streams,
             mesh=self.plan.server(zone, "mesh"),
             partner_per_minute=partner,
             partner_retry_s=math.ceil(60 / partner),
@@ -163,7 +247,10 @@ class LocalConfig:
         )
 
     def _supervisord(self, zone: str | None) -> str:
-        programs = self._outside_programs() if zone is None else self._zone_programs(zone)
+        if zone is None:
+            programs = local_programs.outside(self.state, self.plan)
+        else:
+            programs = local_programs.zone(self.state, self.plan, zone, self.environment)
         services = () if zone is None else self.plan.topology.services.values()
         return _render(
             "platform/supervisord.conf",
@@ -171,6 +258,7 @@ class LocalConfig:
             folder=self.state.place(zone),
             socket=self.state.socket(zone or "outside"),
             user="root" if process.is_root() else None,
+            open_files=process.open_files(OPEN_FILES),
             programs=programs,
             groups=[
                 {
@@ -181,70 +269,20 @@ class LocalConfig:
             ],
         )
 
-    def _outside_programs(self) -> list[dict[str, Any]]:
-        outside = self.state.outside
-        database = PostgreSQL(self.state, self.plan.outside("postgresql"))
-        edge = [process.program("haproxy"), "-db", "-f", f"{outside / 'edge.haproxy.cfg'}"]
-        return [
-            _program("postgresql", database.command(), stop_signal="INT"),
-            _program("edge", edge),
-        ]
 
-    def _zone_programs(self, zone: str) -> list[dict[str, Any]]:
-        folder = self.state.zone(zone)
-        prometheus = [
-            process.program("prometheus"),
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'prometheus-data'}",
-            "--storage.tsdb.retention.size=512MB",
-            f"--web.listen-address={self.plan.server(zone, 'prometheus')}",
-        ]
-        agent = [sys.executable, "-m", "insurectl", "agent", "--state", f"{self.state.folder}"]
-        mesh = [process.program("haproxy"), "-db", "-f", f"{folder / 'mesh.haproxy.cfg'}"]
-        start = ["/bin/sh", f"{system_folder() / 'gateway' / 'start.sh'}", f"{folder}"]
-        nginx = [process.program("nginx"), "-p", f"{folder}", "-c", f"{folder / 'nginx.conf'}"]
-        servers = [
-            _program("gateway", [*start, *nginx, "-e", f"{folder / 'log' / 'gateway-error.log'}"]),
-            _program("mesh", mesh),
-            _program("prometheus", prometheus),
-            _program("agent", [*agent, "--zone", zone]),
-        ]
-        replicas = [
-            _program(
-                f"{service.name}-{number}",
-                [sys.executable, "-m", service.module, "serve"],
-                autostart=False,
-                stop_wait_s=SERVICE_STOP_S,
-                environment=self.environment(zone, service, number),
-            )
-            for service in self.plan.topology.services.values()
-            for number in range(service.slots)
-        ]
-        return servers + replicas
-
-
-def _program(
-    name: str,
-    command: list[str],
-    *,
-    autostart: bool = True,
-    stop_signal: str = "TERM",
-    stop_wait_s: int = 10,
-    environment: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    told = ",".join(f"{key}={json.dumps(value)}" for key, value in (environment or {}).items())
-    return {
-        "name": name,
-        "command": shlex.join(command).replace("%", "%%"),
-        "autostart": autostart,
-        "stop_signal": stop_signal,
-        "stop_wait_s": stop_wait_s,
-        "environment": told.replace("%", "%%"),
-    }
+def _number(value: float) -> str:
+    """120 and 120.0 alike: a record that is read back has the second, and what changed in a
+    program's environment has it started again."""
+    return f"{int(value)}" if value == int(value) else f"{value}"
 
 
 def _render(template: str, **values: object) -> str:
-    environment = jinja2.Environment(
+    return _templates().get_template(f"{template}.j2").render(values)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(system_folder()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -252,4 +290,3 @@ def _render(template: str, **values: object) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template(f"{template}.j2").render(values)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from insurectl.adapters import local_secrets
 from insurectl.adapters.local_config import LocalConfig
 from insurectl.adapters.postgresql import PostgreSQL
-from insurectl.adapters.topology import Service
+from insurectl.adapters.topology import Database, Service
 from insurectl.errors import TargetNotReady
 
 PARTNERS = 50
@@ -19,15 +20,21 @@ TIMEOUT_S = 120
 def fill(config: LocalConfig, clients: int) -> None:
     """Databases, roles, migrations, seed data: each service on its own, all at once."""
     server = PostgreSQL(config.state, config.plan.outside("postgresql"))
-    services = list(config.plan.topology.services.values())
 
-    def one(service: Service) -> None:
+    def one(service: Service, database: Database) -> None:
+        server.ensure(database)
         run(config, service, ["migrate"])
-        run(config, service, _seed(config, service, clients))
+        if service.seeds:
+            run(config, service, _seed(config, service, clients))
 
-    for service in services:
-        server.ensure(service.database)
-    in_parallel([partial(one, service) for service in services])
+    in_parallel(
+        [
+            partial(one, service, service.database)
+            for service in config.plan.topology.services.values()
+            if service.migrates and service.database is not None
+        ]
+    )
+    local_secrets.give_to_load(config.state)
 
 
 def run(config: LocalConfig, service: Service, arguments: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ def record(
         costs=costs,
         tuning=tuning,
         clients=clients,
-        partner_keys_file=f"{state.partner_keys}",
+        credentials_file=f"{state.credentials}",
         slots={name: one.slots for name, one in addresses.topology.services.items()},
         notes=(NOTE,),
     )

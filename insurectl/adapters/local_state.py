@@ -48,6 +48,11 @@ class LocalState:
         return self.secrets / "partner-keys.txt"
 
     @property
+    def credentials(self) -> Path:
+        """What a generator of load may use: partners' keys, the key that signs tokens."""
+        return self.folder / "credentials.json"
+
+    @property
     def runtime(self) -> Path:
         """For sockets: a path short enough for any of them, wherever the state lies."""
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
@@ -98,6 +103,15 @@ class LocalState:
         for zone in zones:
             (self.zone(zone) / "targets").mkdir(exist_ok=True)
             (self.zone(zone) / "nginx-temp").mkdir(exist_ok=True)
+            for server in (
+                "rabbitmq",
+                "redis-0",
+                "redis-1",
+                "sentinel-0",
+                "sentinel-1",
+                "sentinel-2",
+            ):
+                (self.zone(zone) / server).mkdir(mode=0o700, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
         # 0711: PostgreSQL may run under another account and must reach below
         self.runtime.parent.mkdir(mode=0o711, exist_ok=True)

@@ -1,17 +1,20 @@
 """Looks at every process of a local system: what its supervisor says, and what itself answers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import psutil
 
-from insurectl.adapters import fault_journal, replicas
+from insurectl.adapters import fault_journal, local_probes, replicas, service_secrets
 from insurectl.adapters.address_plan import Address, AddressPlan
+from insurectl.adapters.local_config import REDIS_NAME
+from insurectl.adapters.local_programs import REDIS, SENTINELS
 from insurectl.adapters.local_state import LocalState
 from insurectl.adapters.postgresql import PostgreSQL
 from insurectl.adapters.supervisor import UP, Program
@@ -19,18 +22,19 @@ from insurectl.errors import TargetNotReady
 from insurectl.records import ProcessStatus, SystemStatus
 
 State = Literal["healthy", "starting", "unhealthy", "stopped", "gone"]
+Probe = Callable[[], str]
 STARTING_S = 15.0  # from its start a process may take this long before it must answer
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A process that should be there; ``probe``: where it says that it is well."""
+    """A process that should be there; ``probe``: asks it whether it is well."""
 
     zone: str
     group: str
     name: str
     address: Address
-    probe: str
+    probe: Probe
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def look(state: LocalState, plan: AddressPlan, now_s: float) -> SystemStatus:
     seen = {place or "": _seen(state, place) for place in places}
     expected = [process for place in places for process in _expected(state, plan, place, seen)]
     with ThreadPoolExecutor(16) as pool:
-        processes = list(pool.map(lambda e: _status(state, e, seen[e.zone]), expected))
+        processes = list(pool.map(lambda e: _status(e, seen[e.zone]), expected))
     supervisors = [_supervisor(place or "", seen[place or ""]) for place in places]
     away = [fault for zone in plan.zones if (fault := fault_journal.current(state.folder, zone))]
     return SystemStatus(
@@ -87,15 +91,14 @@ def _expected(
 ) -> Iterator[Expected]:
     if zone is None:
         edge, stats = plan.outside("edge"), plan.outside("edge-stats")
-        yield Expected("", "edge", "edge", edge, f"{stats.url}/health/ready")
+        yield Expected("", "edge", "edge", edge, _over_http(stats, "/health/ready"))
         database = plan.outside("postgresql")
-        yield Expected("", "postgresql", "postgresql", database, "")
+        yield Expected(
+            "", "postgresql", "postgresql", database, partial(_database, state, database)
+        )
         return
-    paths = {"gateway": "/health/ready", "mesh": "/health/ready", "prometheus": "/-/ready",
-             "agent": "/metrics"}  # fmt: skip
-    for name, path in paths.items():
-        address = plan.server(zone, name)
-        yield Expected(zone, name, name, address, f"{address.url}{path}")
+    for name, probe in _servers(state, plan, zone).items():
+        yield Expected(zone, name, name, plan.server(zone, name), probe)
     for service in plan.topology.services.values():
         wanted = set(range(replicas.wanted(state.folder, zone, service.name) or 0))
         programs = seen[zone].programs
@@ -106,12 +109,36 @@ def _expected(
         for number in sorted(wanted):
             address = plan.replica(zone, service.name, number)
             name = f"{service.name}-{number}"
-            yield Expected(zone, service.name, name, address, f"{address.url}/health/ready")
+            yield Expected(zone, service.name, name, address, _over_http(address, "/health/ready"))
 
 
-def _status(state: LocalState, expected: Expected, seen: Seen) -> ProcessStatus:
+def _servers(state: LocalState, plan: AddressPlan, zone: str) -> dict[str, Probe]:
+    at = partial(plan.server, zone)
+    watching = service_secrets.REDIS_SENTINEL
+    redis = partial(local_probes.redis, user=watching, password=state.secrets / watching)
+    sentinel = partial(local_probes.sentinel, master=REDIS_NAME)
+    return {
+        "gateway": _over_http(at("gateway"), "/health/ready"),
+        "mesh": _over_http(at("mesh"), "/health/ready"),
+        "prometheus": _over_http(at("prometheus"), "/-/ready"),
+        "agent": _over_http(at("agent"), "/metrics"),
+        "rabbitmq": partial(local_probes.rabbitmq, at("rabbitmq")),
+        **{name: partial(redis, at(name)) for name in REDIS},
+        **{name: partial(sentinel, at(name)) for name in SENTINELS},
+    }
+
+
+def _over_http(address: Address, path: str) -> Probe:
+    return partial(replicas.answer, f"{address.url}{path}", timeout_s=2.0)
+
+
+def _database(state: LocalState, address: Address) -> str:
+    return "ok" if PostgreSQL(state, address).ready() else "does not answer"
+
+
+def _status(expected: Expected, seen: Seen) -> ProcessStatus:
     program = seen.programs.get(expected.name) if seen.programs is not None else None
-    said = _probe(state, expected)
+    said = expected.probe()
     found, detail = _judge(program, said, supervised=seen.programs is not None)
     return ProcessStatus(
         zone=expected.zone,
@@ -124,12 +151,6 @@ def _status(state: LocalState, expected: Expected, seen: Seen) -> ProcessStatus:
         oom_kills=seen.ooms.get(expected.name, 0),
         detail=detail,
     )
-
-
-def _probe(state: LocalState, expected: Expected) -> str:
-    if expected.probe:
-        return replicas.answer(expected.probe, timeout_s=2.0)
-    return "ok" if PostgreSQL(state, expected.address).ready() else "does not answer"
 
 
 def _judge(program: Program | None, said: str, *, supervised: bool) -> tuple[State, str]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -24,8 +25,13 @@ PACKAGES = {  # program -> Debian package
     "haproxy": "haproxy",
     "prometheus": "prometheus",
     "postgres": "postgresql",
+    "rabbitmq-server": "rabbitmq-server",
+    "redis-server": "redis-server",
+    "redis-sentinel": "redis-sentinel",
 }
+# RabbitMQ's own script first: Debian's in /usr/sbin starts it as another user, or not at all
 PLACES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin")
+RABBITMQ = "/usr/lib/rabbitmq/bin"
 POSTGRESQL = Path("/usr/lib/postgresql")  # Debian's: one folder a version, in no PATH
 OLDEST_POSTGRESQL = 15
 
@@ -34,7 +40,8 @@ def find(name: str, path: str) -> str | None:
     """A program in ``path`` or where Debian puts servers; of PostgreSQL the newest."""
     versions = [int(found.name) for found in POSTGRESQL.glob("[0-9]*") if found.name.isdigit()]
     fit = sorted((v for v in versions if v >= OLDEST_POSTGRESQL), reverse=True)
-    places = (path, *PLACES, *(f"{POSTGRESQL / str(version) / 'bin'}" for version in fit))
+    postgresql = (f"{POSTGRESQL / str(version) / 'bin'}" for version in fit)
+    places = (RABBITMQ, path, *PLACES, *postgresql)
     return shutil.which(name, path=os.pathsep.join(places))
 
 
@@ -186,14 +193,23 @@ def taken(address: Address) -> bool:
 def owners(address: Address) -> dict[int, str]:
     """Who listens there: pid -> name; empty when it is another user's process."""
     names: dict[int, str] = {}
+    for pid in owners_of([address])[address]:
+        with suppress(psutil.NoSuchProcess):
+            names[pid] = psutil.Process(pid).name()
+    return names
+
+
+def owners_of(addresses: Sequence[Address]) -> dict[Address, set[int]]:
+    """Who listens at each. One look for all of them: it reads every process of the machine."""
+    found: dict[Address, set[int]] = {address: set() for address in addresses}
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status != psutil.CONN_LISTEN or not connection.laddr or not connection.pid:
             continue
         where = connection.laddr
-        if where.port == address.port and where.ip in (address.host, "0.0.0.0", "::"):
-            with suppress(psutil.NoSuchProcess):
-                names[connection.pid] = psutil.Process(connection.pid).name()
-    return names
+        for address in addresses:
+            if where.port == address.port and where.ip in (address.host, "0.0.0.0", "::"):
+                found[address].add(connection.pid)
+    return found
 
 
 def port_taken(address: Address) -> MissingOnMachine:
@@ -204,6 +220,12 @@ def port_taken(address: Address) -> MissingOnMachine:
         f"port {address.port} of {address.host} is taken by {who}: end it, or deploy on other "
         "ports with INSURECTL_PORT_BASE"
     )
+
+
+def open_files(wanted: int) -> int:
+    """That many, or as many as this account may ever open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 
 
 def is_root() -> bool:

@@ -81,5 +81,8 @@ def _refuse_strangers(plan: AddressPlan, folder: Path) -> None:
 
 def _held_by_strangers(plan: AddressPlan, folder: Path) -> list[Address]:
     held = [address for address in plan.every() if process.taken(address)]
-    ours = {found.pid for found in process.below(folder)} if held else set()
-    return [address for address in held if not ours & set(process.owners(address))]
+    if not held:
+        return []
+    owners = process.owners_of(held)
+    ours = {found.pid for found in process.below(folder)}
+    return [address for address in held if not ours & owners[address]]

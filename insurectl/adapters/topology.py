@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -40,9 +40,14 @@ class Database:
     pool: int
 
 
+Tokens = Literal["none", "verify", "issue"]
+INSURER_STUB = "insurer-stub"  # who needs it, and itself, is told how many insurers there are
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One service; ``slots``: replicas that fit in a zone."""
+    """One service; ``slots``: replicas that fit in a zone; ``callers``: services that may call it;
+    ``publishes``, ``consumes``: events; ``tokens``: what it does with people's."""
 
     name: str
     module: str
@@ -50,9 +55,21 @@ class Service:
     port: int
     needs: tuple[str, ...]
     slots: int
-    database: Database
     tuning: ServiceTuning
     cost: Cost
+    database: Database | None = None
+    command: str = "serve"
+    callers: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+    consumes: tuple[str, ...] = ()
+    tokens: Tokens = "none"
+    migrates: bool = False
+    seeds: bool = False
+
+    @property
+    def knows_insurers(self) -> bool:
+        """Whether it is told how many insurers there are."""
+        return self.name == INSURER_STUB or INSURER_STUB in self.needs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +83,23 @@ class Topology:
     max_connections: int
     reserved_connections: int
     partner_per_minute: int
+    insurers: int
+    people_in_flight: int
+    people_streams: int
 
     def service(self, name: str) -> Service:
         """BadInput for a service that there is not."""
         if name not in self.services:
             raise BadInput(f"no service {name!r}; there are: {', '.join(self.services)}")
         return self.services[name]
+
+    def calls(self, service: str) -> bool:
+        """Whether it calls another service, so has a secret of its own."""
+        return any(service in one.callers for one in self.services.values())
+
+    def databases(self) -> dict[str, Database]:
+        """Service -> its database, of those that have one; two services may share one."""
+        return {n: s.database for n, s in self.services.items() if s.database is not None}
 
     def tuning(self) -> Tuning:
         """What is in force when nothing else was asked for."""
@@ -121,6 +149,9 @@ def _parse(content: Mapping[str, Any]) -> Topology:
         max_connections=postgresql["max_connections"],
         reserved_connections=postgresql["reserved"],
         partner_per_minute=content["limits"]["partner_per_minute"],
+        insurers=content["insurers"],
+        people_in_flight=content["limits"]["people_in_flight"],
+        people_streams=content["limits"]["people_streams"],
     )
 
 
@@ -132,7 +163,7 @@ def _servers(content: Mapping[str, Any]) -> dict[str, Server]:
 
 
 def _service(name: str, content: Mapping[str, Any]) -> Service:
-    memory = content["memory"]
+    memory, database = content["memory"], content.get("database")
     return Service(
         name=name,
         module=content["module"],
@@ -140,7 +171,14 @@ def _service(name: str, content: Mapping[str, Any]) -> Service:
         port=content["port"],
         needs=tuple(content["needs"]),
         slots=content["replicas"]["slots"],
-        database=Database(**content["database"]),
+        database=None if database is None else Database(**database),
+        command=content.get("command", "serve"),
+        callers=tuple(content.get("callers", ())),
+        publishes=tuple(content.get("publishes", ())),
+        consumes=tuple(content.get("consumes", ())),
+        tokens=content.get("tokens", "none"),
+        migrates=database is not None and content.get("migrates", True),
+        seeds=content.get("seeds", False),
         tuning=ServiceTuning(
             service=name,
             replicas=content["replicas"]["initial"],

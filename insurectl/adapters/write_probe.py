@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.errors import TargetNotReady
 from insurectl.ports import ProbeLog
 
@@ -42,11 +43,12 @@ class _Write:
 @dataclass
 class WriteProbe:
     """One writer, every ``pause_s``. What is written and how it is read again stands in the
-    scenarios' ``probe.yaml``: two GraphQL documents and where the id is in the answer.
+    scenarios' ``probe.yaml``: two GraphQL documents, whose customer asks, and where the id is in
+    the answer.
     ``check_s``: how long a check may wait for its answer."""
 
     probe_file: Path
-    pause_s: float = 0.05
+    pause_s: float = 0.2  # every write asks all insurers
     timeout_s: float = 2.0
     check_s: float = 30.0
     _writes: list[_Write] = field(default_factory=list)
@@ -54,9 +56,13 @@ class WriteProbe:
     _over: threading.Event = field(default_factory=threading.Event)
     _writer: Future[None] | None = None
     _url: str = ""
+    _minter: Minter | None = None
 
-    def start(self, base_url: str, log: Path) -> None:
+    def start(self, base_url: str, log: Path, credentials_file: str) -> None:
         """Begin to write; each outcome is in ``log`` (fsync'd) before the next write."""
+        if credentials_file:
+            credentials = LoadCredentials.read(Path(credentials_file))
+            self._minter = Minter(credentials.token_private_pem)
         self._texts = yaml.safe_load(self.probe_file.read_text(encoding="utf-8"))
         self._url = base_url + self._texts["path"]
         self._writer = Future()
@@ -128,7 +134,7 @@ class WriteProbe:
         request = urllib.request.Request(  # the address of our own edge
             self._url,
             json.dumps({"query": document}).encode(),
-            {"Content-Type": "application/json"},
+            {"Content-Type": "application/json", **self._authorization()},
         )
         with _OPENER.open(request, timeout=self.timeout_s) as answer:
             said = json.load(answer)
@@ -139,6 +145,14 @@ class WriteProbe:
             raise _Refused(code or _find(errors[0], ["message"]))
         found = _find(said, ["data", *self._texts["id"]])
         return found if isinstance(found, str) else None
+
+    def _authorization(self) -> dict[str, str]:
+        """Of the customer whose applications it writes."""
+        if self._minter is None:
+            return {}
+        return {
+            "Authorization": f"Bearer {self._minter.token(self._texts['customer'], 'customer')}"
+        }
 
 
 def _find(answer: Any, path: list[str]) -> Any:

@@ -15,8 +15,8 @@ def adopt(
         list[str], typer.Option(metavar="ZONE=NAMESPACE", help="A zone and its namespace.")
     ],
     edge_url: Annotated[str, typer.Option(help="Where people reach the system.")],
-    partner_keys: Annotated[
-        Path | None, typer.Option(help="File with one partner's API key a line.")
+    credentials: Annotated[
+        Path | None, typer.Option(help="File (JSON) with what lets a load in.")
     ] = None,
 ) -> None:
     """Read the settings of a system that others deployed into a cluster; touches nothing."""
@@ -26,7 +26,7 @@ def adopt(
     if len(places) < len(zone):
         raise BadInput("--zone: a zone is named twice")
     session.console.show(
-        wiring.adopt(session.settings, places, edge_url=edge_url, partner_keys=partner_keys)
+        wiring.adopt(session.settings, places, edge_url=edge_url, credentials=credentials)
     )
 
 

@@ -14,7 +14,7 @@ def failover(
     fault: Annotated[str, typer.Option(help="How, such as kill.")] = "kill",
     scenario: Annotated[
         str, typer.Option(help="What is played meanwhile: a file or a bundled name.")
-    ] = "osago_peak",
+    ] = "evening",
     play: Annotated[
         bool, typer.Option("--play/--no-play", help="Play load, or leave another run's alone.")
     ] = True,

@@ -18,7 +18,7 @@ class Zone:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A system that is up. ``partner_keys_file`` holds one API key a line (mode 0600);
+    """A system that is up. ``credentials_file`` holds what lets a load in (mode 0600);
     ``slots``: most replicas of a service that fit in a zone; ``adopted``: others deployed it, so
     that only its settings are insurectl's to change, and only by ``apply`` and ``rollback``."""
 
@@ -32,7 +32,7 @@ class Deployment:
     costs: Mapping[str, Cost]
     tuning: Tuning
     clients: int
-    partner_keys_file: str
+    credentials_file: str
     slots: Mapping[str, int]
     notes: tuple[str, ...] = ()
     adopted: bool = False

@@ -94,17 +94,20 @@ def _nothing_yet(
         idle_memory_mib=0.0,
         notes=(
             f"Each step went straight to the gateway of zone {deployment.zones[0].name}, with one "
-            f"replica of {plan.service} there and {DEPENDENCY_REPLICAS} of every other service; "
-            "the autoscaler was off.",
+            f"replica of {plan.service} there and {DEPENDENCY_REPLICAS} of every other service "
+            "that scales; the autoscaler was off.",
         ),
     )
 
 
 def calibration_tuning(tuning: Tuning, service: str, replicas: int) -> Tuning:
-    """Autoscaling off, ``replicas`` of the service, enough of the others, no zone limit."""
+    """Autoscaling off, ``replicas`` of the service, enough of the others, no zone limit. What no
+    autoscaler looks after keeps its number: it may not be able to stand twice."""
 
     def fixed(one: ServiceTuning) -> ServiceTuning:
-        count = replicas if one.service == service else DEPENDENCY_REPLICAS
+        count = one.replicas if one.autoscaling is None else DEPENDENCY_REPLICAS
+        if one.service == service:
+            count = replicas
         return replace(one, autoscaling=None, replicas=count)
 
     return replace(tuning, services=tuple(fixed(one) for one in tuning.services), zone_rps=None)

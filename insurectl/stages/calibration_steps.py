@@ -101,7 +101,7 @@ class Bench:
             rates=[rate_rps] * round(WARMUP_S + self.plan.step_s),
             seed=seed,
             processes=self.processes,
-            partner_keys_file=self.deployment.partner_keys_file,
+            credentials_file=self.deployment.credentials_file,
         )
 
     def _judge(

@@ -41,7 +41,8 @@ def failover(
         run_id = recording.run_id
         world.runs.write(run_id, scenario)
         world.runs.write(run_id, deployment)
-        world.probe.start(deployment.edge_url, world.runs.folder(run_id) / "probe.jsonl")
+        log_file = world.runs.folder(run_id) / "probe.jsonl"
+        world.probe.start(deployment.edge_url, log_file, deployment.credentials_file)
         try:
             if play_load:
                 load, injected = _under_load(world, scenario, run_id, zone, fault, processes)
@@ -79,7 +80,7 @@ def _under_load(
         rates=rates,
         seed=scenario.seed,
         processes=processes,
-        partner_keys_file=world.target.deployment().partner_keys_file,
+        credentials_file=world.target.deployment().credentials_file,
     )
     if load.outcome is Outcome.INTERRUPTED:
         raise KeyboardInterrupt

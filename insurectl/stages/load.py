@@ -91,7 +91,7 @@ def play_and_observe(
         scale=scale,
         seed=scenario.seed if seed is None else seed,
         processes=processes,
-        partner_keys_file=deployment.partner_keys_file if deployment else "",
+        credentials_file=deployment.credentials_file if deployment else "",
     )
     if deployment is not None:
         observe(world, run_id)
@@ -107,7 +107,7 @@ def play(
     rates: Sequence[float],
     seed: int,
     processes: int,
-    partner_keys_file: str,
+    credentials_file: str,
     scale: float = 1.0,
 ) -> LoadResult:
     """Play into a run that was begun; the scenario's faults come at their times."""
@@ -120,7 +120,7 @@ def play(
         scale=scale,
         folder=world.runs.folder(run_id),
         processes=processes,
-        partner_keys_file=partner_keys_file,
+        credentials_file=credentials_file,
     )
     faults = TimedFaults(world, scenario.faults)
     began_s: float | None = None

@@ -36,7 +36,7 @@ def verify(world: World, scenario: Scenario, run_id: str, *, processes: int = 1)
             scale=scale,
             seed=scenario.seed + 1000,
             processes=processes,
-            partner_keys_file=deployment.partner_keys_file,
+            credentials_file=deployment.credentials_file,
         )
         recording.outcome = load.outcome
         if load.outcome is Outcome.INTERRUPTED:

@@ -13,11 +13,6 @@ from system.core_app.domain import ClientInfoAway, UnknownClient
 
 TIMEOUT_S = 5.0
 NAME = "query Name($id: UUID!) { client(id: $id) { id name } }"
-CARD = """query Card($id: UUID!) { client(id: $id) {
-  id name age birthDate
-  documents { id type number issueDate expiryDate }
-  relatives { id relationType name age }
-} }"""
 
 
 class _Extensions(BaseModel):
@@ -41,14 +36,16 @@ class _Answer(BaseModel):
 
 class ClientInfo:
     """client-info, behind the zone's own address for it. ``keepalive``: whether a connection may
-    carry a second call; not where each connection is what leads to another replica."""
+    carry a second call; not where each connection is what leads to another replica.
+    ``authorization``: this service's own credential."""
 
-    def __init__(self, url: str, *, keepalive: bool = True) -> None:
+    def __init__(self, url: str, *, keepalive: bool = True, authorization: str = "") -> None:
+        headers = {"Authorization": authorization} if authorization else {}
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=TIMEOUT_S,
             trust_env=False,
-            headers=None if keepalive else {"Connection": "close"},
+            headers=headers if keepalive else {**headers, "Connection": "close"},
         )
         self._breaker = AsyncCircuitBreakerFactory(default_threshold=10, default_ttl=2)
 

@@ -1,111 +1,40 @@
-"""GraphQL for the web page."""
+"""GraphQL for the web page; every customer sees what is theirs and nothing else."""
 
 import re
-from datetime import date, datetime
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import strawberry
 from pydantic import ValidationError
-from strawberry.types import Info
+from strawberry.types.nodes import SelectedField
 
+from system.core_app import graphql_types as types
 from system.core_app import store, use_cases
-from system.core_app.clients import CARD
 from system.core_app.domain import (
+    INSURER,
     KEY,
-    Application,
     Asked,
     ClientInfoAway,
     KeyReused,
+    NotForSale,
+    NotThere,
+    Owner,
     UnknownClient,
 )
+from system.core_app.graphql_types import Context
+from system.core_app.use_cases import World
+from system.shared.access import Person
 from system.shared.graphql import Refused
 
-WEB = "web"
-Context = Info[dict[str, Any], None]
-
-
-@strawberry.input
-class VehicleInput:
-    """The vehicle to insure."""
-
-    registration_number: str
-    vin: str
-    make: str
-    model: str
-    year: int
-    power_hp: int
-
-
-@strawberry.input
-class ApplicationInput:
-    """What is applied for."""
-
-    client_id: UUID
-    vehicle: VehicleInput
-    starts_on: date
-
-
-@strawberry.type
-class ClientName:
-    """Who applied."""
-
-    id: strawberry.ID
-    name: str
-
-
-@strawberry.type(name="Application")
-class ApplicationView:
-    """An application that was acknowledged."""
-
-    id: strawberry.ID
-    status: str
-    created_at: datetime
-    client: ClientName
-
-
-@strawberry.type
-class Document:
-    """A document on the client's card."""
-
-    id: strawberry.ID
-    type: str
-    number: str
-    issue_date: date
-    expiry_date: date | None
-
-
-@strawberry.type
-class Relative:
-    """A relative on the client's card."""
-
-    id: strawberry.ID
-    relation_type: str
-    name: str
-    age: int
-
-
-@strawberry.type
-class ClientCard:
-    """The client's card, as client-info has it."""
-
-    id: strawberry.ID
-    name: str
-    age: int
-    birth_date: date
-    documents: list[Document]
-    relatives: list[Relative]
-
-
-def _view(application: Application) -> ApplicationView:
-    return ApplicationView(
-        id=strawberry.ID(str(application.id)),
-        status=application.status,
-        created_at=application.created_at,
-        client=ClientName(
-            id=strawberry.ID(str(application.client_id)), name=application.client_name
-        ),
-    )
+ALIVE_S = 10.0
+PAGE = 100
+CARD_FIELDS = {
+    "documents": "documents { id type number issueDate expiryDate }",
+    "relatives": "relatives { id relationType name age }",
+}
 
 
 @strawberry.type
@@ -115,49 +44,53 @@ class Query:
     @strawberry.field
     async def application(
         self, info: Context, id: strawberry.ID
-    ) -> ApplicationView | None:  # the schema's word
-        """One application of the web; null for an unknown id."""
-        try:
-            number = UUID(id)
-        except ValueError:
-            raise Refused("INVALID_REQUEST", "id: this is no UUID") from None
-        found = await store.by_id(info.context["world"].database, number, WEB)
-        return _view(found) if found else None
+    ) -> types.Application | None:  # the schema's word
+        """One of the customer's applications; null for any other."""
+        found = await store.by_id(_world(info).database, _uuid("id", id), _customer(info))
+        return types.application(found) if found else None
 
     @strawberry.field
-    async def client_card(self, info: Context, id: UUID) -> ClientCard:  # the schema's word
-        """The client's card, through client-info."""
+    async def applications(
+        self, info: Context, first: int = 20, after: str | None = None
+    ) -> types.Page[types.Application]:
+        """The customer's, the newest first."""
+        size, cursor = _size(first), _cursor(after)
+        client = _customer(info).id
+        found = await store.applications_of(_world(info).database, client, size, cursor)
+        return types.page(found, types.application)
+
+    @strawberry.field
+    async def my_policies(
+        self, info: Context, first: int = 20, after: str | None = None
+    ) -> types.Page[types.Policy]:
+        """The customer's, the newest first."""
+        size, cursor = _size(first), _cursor(after)
+        client = _customer(info).id
+        found = await store.policies_of(_world(info).database, client, size, cursor)
+        return types.page(found, types.policy)
+
+    @strawberry.field
+    async def my_card(self, info: Context) -> types.ClientCard:
+        """The customer's card, through client-info; it is asked for no more than is asked here."""
         try:
-            card = await info.context["world"].clients.client(id, CARD)
+            card = await _world(info).clients.client(_customer(info).id, _card_query(info))
         except UnknownClient as error:
             raise Refused("NOT_FOUND", str(error)) from None
         except ClientInfoAway:
             raise Refused("UNAVAILABLE", "the client card can't be had now") from None
-        return ClientCard(
-            id=card["id"],
-            name=card["name"],
-            age=card["age"],
-            birth_date=date.fromisoformat(card["birthDate"]),
-            documents=[
-                Document(
-                    id=one["id"],
-                    type=one["type"],
-                    number=one["number"],
-                    issue_date=date.fromisoformat(one["issueDate"]),
-                    expiry_date=one["expiryDate"] and date.fromisoformat(one["expiryDate"]),
-                )
-                for one in card["documents"]
-            ],
-            relatives=[
-                Relative(
-                    id=one["id"],
-                    relation_type=one["relationType"],
-                    name=one["name"],
-                    age=one["age"],
-                )
-                for one in card["relatives"]
-            ],
-        )
+        return _card(card)
+
+    @strawberry.field
+    async def products(
+        self, info: Context, insurer: str | None = None, first: int = 20, after: str | None = None
+    ) -> types.Page[types.Product]:
+        """What is sold now, of one insurer or of all."""
+        _customer(info)
+        if insurer is not None and not re.fullmatch(INSURER, insurer):
+            raise Refused("INVALID_REQUEST", f"insurer: this does not match {INSURER}")
+        size, cursor = _size(first), _cursor(after)
+        found = await store.products_of(_world(info).database, insurer, size, cursor)
+        return types.page(found, types.product)
 
 
 @strawberry.type
@@ -168,31 +101,103 @@ class Mutation:
     async def create_application(
         self,
         info: Context,
-        input: ApplicationInput,  # the schema's word
+        input: types.ApplicationInput,  # the schema's word
         idempotency_key: str,
-    ) -> ApplicationView:
+    ) -> types.Application:
         """Apply; the same key again gives the same application."""
-        if not re.fullmatch(KEY, idempotency_key):
-            raise Refused("INVALID_REQUEST", f"idempotencyKey: this does not match {KEY}")
+        owner, key = _customer(info), _key(idempotency_key)
         try:
-            application, _ = await use_cases.apply(
-                info.context["world"], _asked(input), channel="web", owner=WEB, key=idempotency_key
-            )
+            application, _ = await use_cases.apply(_world(info), _asked(input, owner), owner, key)
         except UnknownClient as error:
             raise Refused("NOT_FOUND", str(error)) from None
         except KeyReused as error:
             raise Refused("IDEMPOTENCY_CONFLICT", str(error)) from None
         except ClientInfoAway:
             raise Refused("UNAVAILABLE", "client-info does not answer; try again") from None
-        return _view(application)
+        return types.application(application)
+
+    @strawberry.mutation
+    async def buy_offer(
+        self, info: Context, offer_id: strawberry.ID, idempotency_key: str
+    ) -> types.Policy:
+        """Buy; the same key again gives the same policy."""
+        owner, key = _customer(info), _key(idempotency_key)
+        try:
+            policy, _ = await use_cases.buy(_world(info), _uuid("offerId", offer_id), owner, key)
+        except NotThere as error:
+            raise Refused("NOT_FOUND", str(error)) from None
+        except KeyReused as error:
+            raise Refused("IDEMPOTENCY_CONFLICT", str(error)) from None
+        except NotForSale as error:
+            raise Refused("NOT_FOR_SALE", str(error)) from None
+        return types.policy(policy)
 
 
-def _asked(asked: ApplicationInput) -> Asked:
+@strawberry.type
+class Subscription:
+    """What comes by itself."""
+
+    @strawberry.subscription
+    async def offers(
+        self, info: Context, application_id: strawberry.ID
+    ) -> AsyncGenerator[types.OfferUpdate, None]:
+        """First those that are there, then each as it comes; the last update is ``done``."""
+        number, owner = _uuid("applicationId", application_id), _customer(info)
+        feed = _world(info).feed
+        try:
+            async with aclosing(
+                feed.watch(number, owner, seen=frozenset(), alive_s=ALIVE_S)
+            ) as updates:
+                async for one in updates:
+                    if one.offer is not None or one.done:
+                        offer = types.offer(one.offer) if one.offer else None
+                        yield types.OfferUpdate(offer=offer, done=one.done, status=one.status)
+        except NotThere as error:
+            raise Refused("NOT_FOUND", str(error)) from None
+
+
+def _world(info: Context) -> World:
+    world: World = info.context["world"]
+    return world
+
+
+def _customer(info: Context) -> Owner:
+    """Who asks; an operator has nothing here."""
+    person: Person = info.context["person"]
+    if person.role != "customer":
+        raise Refused("FORBIDDEN", "this is for customers")
+    return Owner(channel="web", id=UUID(person.subject))
+
+
+def _uuid(name: str, text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refused("INVALID_REQUEST", f"{name}: this is no UUID") from None
+
+
+def _cursor(after: str | None) -> UUID | None:
+    return None if after is None else _uuid("after", after)
+
+
+def _size(first: int) -> int:
+    if not 0 <= first <= PAGE:
+        raise Refused("LIMIT_EXCEEDED", f"first: from 0 to {PAGE}")
+    return first
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(KEY, text):
+        raise Refused("INVALID_REQUEST", f"idempotencyKey: this does not match {KEY}")
+    return text
+
+
+def _asked(asked: types.ApplicationInput, owner: Owner) -> Asked:
     vehicle = asked.vehicle
     try:
         return Asked.model_validate(
             {
-                "clientId": asked.client_id,
+                "clientId": owner.id,
                 "startsOn": asked.starts_on,
                 "vehicle": {
                     "registrationNumber": vehicle.registration_number,
@@ -207,3 +212,44 @@ def _asked(asked: ApplicationInput) -> Asked:
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise Refused("INVALID_REQUEST", told) from None
+
+
+def _card_query(info: Context) -> str:
+    """The plain fields are one row there; each list is another statement."""
+    wanted = _names(info.selected_fields)
+    parts = " ".join(text for name, text in CARD_FIELDS.items() if name in wanted)
+    return f"query Card($id: UUID!) {{ client(id: $id) {{ id name age birthDate {parts} }} }}"
+
+
+def _names(fields: Iterable[Any]) -> set[str]:
+    """Of what was asked below, fragments put in."""
+    found: set[str] = set()
+    for one in fields:
+        for below in one.selections:
+            found |= {below.name} if isinstance(below, SelectedField) else _names([below])
+    return found
+
+
+def _card(card: dict[str, Any]) -> types.ClientCard:
+    return types.ClientCard(
+        id=card["id"],
+        name=card["name"],
+        age=card["age"],
+        birth_date=date.fromisoformat(card["birthDate"]),
+        documents=[
+            types.Document(
+                id=one["id"],
+                type=one["type"],
+                number=one["number"],
+                issue_date=date.fromisoformat(one["issueDate"]),
+                expiry_date=one["expiryDate"] and date.fromisoformat(one["expiryDate"]),
+            )
+            for one in card.get("documents", ())
+        ],
+        relatives=[
+            types.Relative(
+                id=one["id"], relation_type=one["relationType"], name=one["name"], age=one["age"]
+            )
+            for one in card.get("relatives", ())
+        ],
+    )

@@ -1,25 +1,34 @@
-"""The SQL of core-app."""
+"""The SQL of applications, and of the lists that a person reads."""
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
-from system.core_app.domain import Application, Asked, Channel
+from system.core_app.domain import Application, Asked, Owner, Page, Policy, Product
 from system.shared.db import Database
 
-COLUMNS = "id, client_id, client_name, status, created_at"
-WINDOW_S = 60
+COLUMNS = "id, client_id, client_name, vehicle, starts_on, status, created_at"
+POLICY = (
+    "id, number, application_id, offer_id, client_id, insurer, product_id, premium, currency,"
+    " starts_on, issued_at"
+)
+Listed = TypeVar("Listed", Application, Policy, Product)
+PRODUCT = "id, insurer, code, name, kind, base_rate, valid_from"
+# on the web the client decides, since rows of the first version have another owner
+OWNED = "channel = %s AND owner = ANY(%s) AND (channel = 'partner' OR client_id = %s)"
 
 
-async def by_key(
-    database: Database, channel: Channel, owner: str, key: str
-) -> tuple[Application, bytes] | None:
+def owned(owner: Owner) -> tuple[object, ...]:
+    """The values of ``OWNED``."""
+    return owner.channel, list(owner.names), owner.id
+
+
+async def by_key(database: Database, owner: Owner, key: str) -> tuple[Application, bytes] | None:
     """The application that this key made, and the digest of its request."""
     rows = await database.rows(
         f"SELECT {COLUMNS}, request_hash FROM applications"  # no input in it
-        " WHERE channel = %s AND owner = %s AND idempotency_key = %s",
-        (channel, owner, key),
+        f" WHERE {OWNED} AND idempotency_key = %s",
+        (*owned(owner), key),
     )
     if not rows:
         return None
@@ -27,11 +36,11 @@ async def by_key(
     return Application(**rows[0]), digest
 
 
-async def by_id(database: Database, application_id: UUID, owner: str) -> Application | None:
+async def by_id(database: Database, application_id: UUID, owner: Owner) -> Application | None:
     """One application of this owner; None for any other."""
     rows = await database.rows(
-        f"SELECT {COLUMNS} FROM applications WHERE id = %s AND owner = %s",  # no input in it
-        (application_id, owner),
+        f"SELECT {COLUMNS} FROM applications WHERE id = %s AND {OWNED}",  # no input in it
+        (application_id, *owned(owner)),
     )
     return Application(**rows[0]) if rows else None
 
@@ -40,72 +49,90 @@ async def insert(
     database: Database,
     application: Application,
     asked: Asked,
-    channel: Channel,
-    owner: str,
+    owner: Owner,
     key: str,
+    collector: UUID,
 ) -> bool:
     """Keep it; False when another request with the same key was first."""
     rows = await database.rows(
         "INSERT INTO applications (id, client_id, client_name, channel, owner, idempotency_key,"
-        " request_hash, vehicle, starts_on, status, created_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " request_hash, vehicle, starts_on, status, created_at, collector)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (channel, owner, idempotency_key) DO NOTHING RETURNING id",
         (
             application.id,
             application.client_id,
             application.client_name,
-            channel,
-            owner,
+            owner.channel,
+            owner.names[0],
             key,
             asked.digest(),
             asked.vehicle.model_dump_json(),
             asked.startsOn,
             application.status,
             application.created_at,
+            collector,
         ),
     )
     return bool(rows)
 
 
-async def partner_by_key(database: Database, key_hash: bytes) -> dict[str, Any] | None:
-    """The partner whose API key has this hash."""
-    rows = await database.rows("SELECT id, name FROM partners WHERE key_hash = %s", (key_hash,))
-    return rows[0] if rows else None
+async def applications_of(
+    database: Database, client_id: UUID, first: int, after: UUID | None
+) -> Page[Application]:
+    """The newest first; ids grow with time."""
+    rows = await database.rows(
+        f"SELECT {COLUMNS} FROM applications WHERE channel = 'web' AND client_id = %s"
+        " AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
+        (client_id, after, after, first + 1),
+    )
+    return _page([Application(**row) for row in rows], first)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
-    """Whether a request passes, how many more may, and when the oldest leaves the window."""
+async def policies_of(
+    database: Database, client_id: UUID, first: int, after: UUID | None
+) -> Page[Policy]:
+    """The newest first."""
+    rows = await database.rows(
+        f"SELECT {POLICY} FROM policies WHERE channel = 'web' AND client_id = %s"
+        " AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
+        (client_id, after, after, first + 1),
+    )
+    return _page([Policy(**row) for row in rows], first)
 
-    allowed: bool
-    remaining: int
-    reset_s: int
+
+async def products_of(
+    database: Database, insurer: str | None, first: int, after: UUID | None
+) -> Page[Product]:
+    """Those that are sold now, of one insurer or of all."""
+    rows = await database.rows(
+        f"SELECT {PRODUCT} FROM products WHERE active"
+        " AND (%s::text IS NULL OR insurer = %s) AND (%s::uuid IS NULL OR id > %s)"
+        " ORDER BY id LIMIT %s",
+        (insurer, insurer, after, after, first + 1),
+    )
+    return _page([Product(**row) for row in rows], first)
 
 
-async def take(database: Database, partner: UUID, per_minute: int) -> Pass:
-    """Count one request of a partner in its moving window of 60 s, whatever replica or zone it
-    came to; a row lock a partner makes the count exact. A refused request is not counted."""
-    async with database.pool.connection() as connection, connection.transaction():
-        await connection.execute("SELECT 1 FROM partners WHERE id = %s FOR UPDATE", (partner,))
-        # clock_timestamp: now() is the transaction's begin, before it waited for the lock
-        await connection.execute(
-            "DELETE FROM partner_requests WHERE partner_id = %s"
-            " AND at <= clock_timestamp() - make_interval(secs => %s)",
-            (partner, WINDOW_S),
-        )
-        cursor = await connection.execute(
-            "SELECT count(*) AS passed, extract(epoch FROM min(at) - clock_timestamp())::float8"
-            " + %s AS left_s FROM partner_requests WHERE partner_id = %s",
-            (WINDOW_S, partner),
-        )
-        row = await cursor.fetchone()
-        if row is None:
-            raise AssertionError("an aggregate has one row")
-        reset_s = max(1, math.ceil(WINDOW_S if row["left_s"] is None else row["left_s"]))
-        if row["passed"] >= per_minute:
-            return Pass(allowed=False, remaining=0, reset_s=reset_s)
-        await connection.execute(
-            "INSERT INTO partner_requests (partner_id, at) VALUES (%s, clock_timestamp())",
-            (partner,),
-        )
-        return Pass(allowed=True, remaining=per_minute - row["passed"] - 1, reset_s=reset_s)
+async def policies_by_application(
+    database: Database, applications: Sequence[UUID]
+) -> dict[UUID, Policy]:
+    """The policies of these applications, as far as they have one."""
+    rows = await database.rows(
+        f"SELECT {POLICY} FROM policies WHERE application_id = ANY(%s)", (list(applications),)
+    )
+    return {row["application_id"]: Policy(**row) for row in rows}
+
+
+async def policy(database: Database, policy_id: UUID, owner: Owner) -> Policy | None:
+    """One policy of this owner; None for any other."""
+    rows = await database.rows(
+        f"SELECT {POLICY} FROM policies WHERE id = %s AND {OWNED}",  # no input in it
+        (policy_id, *owned(owner)),
+    )
+    return Policy(**rows[0]) if rows else None
+
+
+def _page(rows: list[Listed], first: int) -> Page[Listed]:
+    shown = rows[:first]
+    return Page(nodes=shown, after=shown[-1].id if shown and len(rows) > first else None)

@@ -12,10 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from system.platform.values import RUNTIME, CannotStart, render
+from system.platform.values import RUNTIME, SECRETS, VOLUME, CannotStart, render, secret
 
-VOLUME = Path("/var/lib/insure/data")
-SECRETS = Path("/etc/insure-secrets")
 PROGRAMS = Path("/usr/lib/postgresql")  # Debian's: one folder a version
 SUPERUSER = "postgres"
 RECOVERY_S = 3600  # a crashed server first repeats what its log holds
@@ -76,17 +74,6 @@ def name(text: str) -> str:
 def literal(text: str) -> str:
     """As a string of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def secret(path: Path) -> str:
-    """One password; CannotStart when there is none."""
-    try:
-        found = path.read_text().strip()
-    except OSError as error:
-        raise CannotStart(f"the password {path} can't be read: {error.strerror}") from error
-    if not found:
-        raise CannotStart(f"the password {path} is empty")
-    return found
 
 
 def program(name: str) -> str:

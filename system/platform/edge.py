@@ -2,13 +2,12 @@
 
 import ipaddress
 import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from system.platform import child
-from system.platform.values import RUNTIME, address, local, render
+from system.platform.values import RUNTIME, address, local, render, resolves
 
 HAPROXY = "/usr/sbin/haproxy"
 RESOLV = Path("/etc/resolv.conf")
@@ -76,14 +75,6 @@ def search_list(resolv: str) -> list[str]:
         if key in ("search", "domain"):
             found = [domain.rstrip(".") for domain in rest if domain != "."]
     return found
-
-
-def resolves(name: str) -> bool:
-    """Whether it has an address now."""
-    try:
-        return bool(socket.getaddrinfo(name, None))
-    except OSError:
-        return False
 
 
 def _is_address(host: str) -> bool:

@@ -3,19 +3,18 @@
 import json
 import math
 import signal
-import socket
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from system.platform import child
-from system.platform.values import RUNTIME, CannotStart, address, local, render
+from system.platform.values import RUNTIME, address, local, render, wait_for_names
 
 NGINX = "/usr/sbin/nginx"
 METRICS = "0.0.0.0:9113"
 NAME_S = 60  # the name of a service may come a little later than its gateway
+BEHIND = ("core_app", "settlement", "insurer_stub", "web")  # all but the first may be left out
 
 
 def run(values: Mapping[str, Any]) -> int:
@@ -25,7 +24,8 @@ def run(values: Mapping[str, Any]) -> int:
     configuration = RUNTIME / "nginx.conf"
     configuration.write_text(render("gateway/nginx.conf", **variables(values, RUNTIME)))
     (RUNTIME / "nginx-temp").mkdir(exist_ok=True)
-    wait_for_name(address(values["core_app"])[0], NAME_S)
+    behind = [address(values[name])[0] for name in BEHIND if name in values]
+    wait_for_names(behind, len(behind), NAME_S)
     answers = Counter("gateway_requests", "Answers of the zone's gateway.", ["status", "route"])
     host, port = address(values.get("metrics", METRICS))
     start_http_server(port, host)
@@ -43,10 +43,16 @@ def health(values: Mapping[str, Any]) -> str:
 
 
 def variables(values: Mapping[str, Any], folder: Path) -> dict[str, object]:
-    """Those of the template. The zone's rate is shared by its gateways; a partner's is not, since
-    the exact rule stands behind them."""
+    """Those of the template. What the zone takes of people is shared by its gateways; a partner's
+    rate is not, since the exact rule stands behind them."""
     partner, rps = values["partner_per_minute"], values.get("zone_rps")
-    share = None if rps is None else rps / max(1, values.get("replicas") or 1)
+    gateways = max(1, values.get("replicas") or 1)
+    share = None if rps is None else rps / gateways
+    people = {
+        name: max(1, math.ceil(values[name] / gateways))
+        for name in ("people_in_flight", "people_streams")
+        if name in values
+    }
     return {
         "cluster": True,
         "zone": values["zone"],
@@ -54,7 +60,8 @@ def variables(values: Mapping[str, Any], folder: Path) -> dict[str, object]:
         "error_log": "stderr",
         "access_log": "/dev/stdout",
         "gateway": values["listen"],
-        "core_app": values["core_app"],
+        **{name: values[name] for name in BEHIND if name in values},
+        **people,
         "partner_per_minute": partner,
         "partner_retry_s": math.ceil(60 / partner),
         "people_per_minute": None if share is None else max(1, round(share * 60)),
@@ -70,17 +77,3 @@ def count(lines: Iterable[bytes], add: Callable[[str, str], None]) -> None:
             add(f"{entry['status']}", entry["route"])
         except (ValueError, KeyError, TypeError) as error:
             print(f"gateway: no line of the access log: {error!r}", file=sys.stderr)
-
-
-def wait_for_name(host: str, timeout_s: float) -> None:
-    """nginx asks for a name once, when it starts; CannotStart when it does not come."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            socket.getaddrinfo(host, None)
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise CannotStart(f"{host} has no address after {timeout_s:.0f} s") from error
-            time.sleep(0.5)
-        else:
-            return

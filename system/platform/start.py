@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""``start.py gateway | edge | postgresql | health``: the one entrance of the platform image.
+"""``start.py ROLE``, the one entrance of the platform image: gateway, edge, postgresql, redis,
+sentinel, rabbitmq.
 
 Reads ``/etc/insure/values.json``, writes the server's configuration under ``/run/insure`` and
-runs it. ``health`` ends with 0 when the server of this container serves.
+runs it. ``start.py health`` ends with 0 when the server of this container serves.
 """
 
 import argparse
@@ -11,11 +12,24 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from system.platform import database, edge, gateway
+from system.platform import database, edge, gateway, rabbitmq, redis_server, sentinel
 from system.platform.values import RUNTIME, CannotStart, read
 
 ROLE = RUNTIME / "role"  # what this container runs, for its health check
-RUN = {"gateway": gateway.run, "edge": edge.run, "postgresql": database.run}
+RUN = {
+    "gateway": gateway.run,
+    "edge": edge.run,
+    "postgresql": database.run,
+    "redis": redis_server.run,
+    "sentinel": sentinel.run,
+    "rabbitmq": rabbitmq.run,
+}
+READY = {
+    "postgresql": database.ready,
+    "redis": redis_server.ready,
+    "sentinel": sentinel.ready,
+    "rabbitmq": rabbitmq.ready,
+}
 
 
 def main() -> int:
@@ -37,8 +51,8 @@ def main() -> int:
 
 def healthy(role: str, values: Mapping[str, Any]) -> bool:
     """Whether the server that runs here takes requests; OSError when nothing answers."""
-    if role == "postgresql":
-        return database.ready(values)
+    if role in READY:
+        return READY[role](values)
     url = gateway.health(values) if role == "gateway" else edge.health(values)
     with urllib.request.urlopen(url, timeout=2) as answer:
         return bool(answer.status == 200)

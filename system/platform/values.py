@@ -1,12 +1,16 @@
 """What a server of the platform is told, and how its configuration is made of it."""
 
 import json
-from collections.abc import Mapping
+import socket
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 VALUES = Path("/etc/insure/values.json")
 RUNTIME = Path("/run/insure")  # all that a server may write to, its data apart
+VOLUME = Path("/var/lib/insure/data")
+SECRETS = Path("/etc/insure-secrets")
 TEMPLATES = Path(__file__).parent.parent
 
 
@@ -23,6 +27,40 @@ def read(path: Path = VALUES) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise CannotStart(f"{path} holds no object")
     return found
+
+
+def secret(path: Path) -> str:
+    """One password; CannotStart when there is none."""
+    try:
+        found = path.read_text().strip()
+    except OSError as error:
+        raise CannotStart(f"the password {path} can't be read: {error.strerror}") from error
+    if not found:
+        raise CannotStart(f"the password {path} is empty")
+    return found
+
+
+def own_name(values: Mapping[str, Any]) -> str:
+    """By which the others find this server, wherever it runs next: the pod's name in its domain."""
+    return f"{socket.gethostname()}.{values['domain']}"
+
+
+def wait_for_names(hosts: Sequence[str], enough: int, timeout_s: float) -> None:
+    """Until so many of them have an address; CannotStart when they do not come."""
+    deadline = time.monotonic() + timeout_s
+    while len(missing := [host for host in hosts if not resolves(host)]) > len(hosts) - enough:
+        if time.monotonic() > deadline:
+            told = f"{', '.join(missing)} has no address after {timeout_s:.0f} s"
+            raise CannotStart(told)
+        time.sleep(0.5)
+
+
+def resolves(name: str) -> bool:
+    """Whether it has an address now."""
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
 
 
 def address(text: str) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from system.shared.settings import DatabaseSettings
 
 CONNECTIONS = Gauge("db_client_connection_count", "Connections of the pool.", ["state"])
 MIGRATION_LOCK = 7_301_996
+SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 
@@ -62,9 +63,10 @@ class Database:
         return True
 
 
-def migrate(settings: DatabaseSettings, folder: Path) -> list[str]:
-    """Run the SQL files that were not yet run, each in a transaction, in the order of their
-    names; returns their names. A lock keeps two starts from running one twice.
+def migrate(settings: DatabaseSettings, folder: Path, *shared: str) -> list[str]:
+    """Run the SQL files that were not yet run, all in one transaction, in the order of their
+    names; returns their names. A lock keeps two starts from running one twice. ``shared``: folders
+    of ``system/shared/migrations`` (``outbox``, ``inbox``) that run before the service's own.
 
     A dozen lines in place of a library: yoyo-migrations has no release for two years and
     alembic brings an object-relational mapper that nothing here uses.
@@ -77,9 +79,18 @@ def migrate(settings: DatabaseSettings, folder: Path) -> list[str]:
             " (name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
         )
         known = {row[0] for row in connection.execute("SELECT name FROM migrations")}
-        for path in sorted(folder.glob("*.sql")):
-            if path.name not in known:
+        for name, path in _files(folder, shared):
+            if name not in known:
                 connection.execute(path.read_bytes())
-                connection.execute("INSERT INTO migrations (name) VALUES (%s)", (path.name,))
-                done.append(path.name)
+                connection.execute("INSERT INTO migrations (name) VALUES (%s)", (name,))
+                done.append(name)
     return done
+
+
+def _files(folder: Path, shared: Sequence[str]) -> list[tuple[str, Path]]:
+    of_shared = [(f"{one}/", SHARED_MIGRATIONS / one) for one in shared]
+    return [
+        (f"{prefix}{path.name}", path)
+        for prefix, place in [*of_shared, ("", folder)]
+        for path in sorted(place.glob("*.sql"))
+    ]

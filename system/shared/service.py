@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -22,6 +23,8 @@ from system.shared.settings import ServiceSettings
 from system.shared.telemetry import RequestMetrics, start_logs
 
 LOG = structlog.get_logger()
+Check = Callable[[], Awaitable[str]]  # why not ready, or ""
+RESTART_PAUSE_S = 1.0
 READY_TIME = Gauge("service_ready_time_seconds", "When this replica became ready; Unix time.")
 
 
@@ -37,7 +40,7 @@ class Frame:
     """What a service's routes are built on."""
 
     settings: ServiceSettings
-    database: Database
+    database: Database | None
     cost: Cost
     readiness: Readiness = field(default_factory=Readiness)
 
@@ -47,21 +50,31 @@ def build(
     start_s: float,
     opened: Callable[[], Awaitable[None]] | None = None,
     closed: Callable[[], Awaitable[None]] | None = None,
+    *,
+    checks: Sequence[Check] = (),
+    background: Sequence[Callable[[], Awaitable[None]]] = (),
     **docs: Any,
 ) -> FastAPI:
-    """The application with health, metrics and problem documents; routes are added to it."""
+    """The application with health, metrics and problem documents; routes are added to it.
+
+    ``background`` runs from ``opened`` to ``closed``; one that fails or returns is begun again
+    after a pause.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await frame.database.open()
+        if frame.database is not None:
+            await frame.database.open()
         if opened is not None:
             await opened()
-        starting = asyncio.create_task(_become_ready(frame.readiness, start_s))
+        tasks = [asyncio.create_task(_become_ready(frame.readiness, start_s))]
+        tasks += [asyncio.create_task(keep_running(work)) for work in background]
         yield
-        starting.cancel()
+        await _cancelled(tasks)
         if closed is not None:
             await closed()
-        await frame.database.close()
+        if frame.database is not None:
+            await frame.database.close()
 
     app = FastAPI(lifespan=lifespan, **docs)
     app.add_middleware(RequestMetrics)
@@ -72,9 +85,7 @@ def build(
 
     @app.get("/health/ready", include_in_schema=False)
     async def ready() -> PlainTextResponse:
-        reason = frame.readiness.reason
-        if not reason and not await frame.database.reachable():
-            reason = "the database does not answer"
+        reason = frame.readiness.reason or await _first_reason(frame.database, checks)
         return PlainTextResponse(reason or "ok", 503 if reason else 200)
 
     @app.get("/metrics", include_in_schema=False)
@@ -119,6 +130,49 @@ async def _become_ready(readiness: Readiness, start_s: float) -> None:
     readiness.reason = ""
     READY_TIME.set_to_current_time()
     LOG.info("ready", start_s=start_s)
+
+
+async def _first_reason(database: Database | None, checks: Sequence[Check]) -> str:
+    """Why not ready; empty when there is none."""
+    if database is not None and not await database.reachable():
+        return "the database does not answer"
+    for check in checks:
+        if reason := await check():
+            return reason
+    return ""
+
+
+async def keep_running(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin it again, after a pause, whenever it fails or returns; until cancelled."""
+    name = getattr(work, "__qualname__", repr(work))
+    while True:
+        try:
+            await work()
+            LOG.warning("background work returned", work=name, again_s=RESTART_PAUSE_S)
+        except Exception as error:
+            # whatever it was: work in the background has nobody else who would begin it again
+            causes = _causes(error)
+            lost = all(isinstance(cause, (OSError, psycopg.Error)) for cause in causes)
+            LOG.error(
+                "background work failed",
+                work=name,
+                again_s=RESTART_PAUSE_S,
+                reason="; ".join(f"{type(cause).__name__}: {cause}" for cause in causes),
+                exc_info=None if lost else error,  # a server that is away is no bug of ours
+            )
+        await asyncio.sleep(RESTART_PAUSE_S)
+
+
+def _causes(error: Exception) -> list[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        return [error]
+    return [cause for one in error.exceptions for cause in _causes(one)]
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

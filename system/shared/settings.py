@@ -59,3 +59,31 @@ class CostSettings(BaseSettings):
     memory_hold_ms: float = Field(default=0.0, ge=0)
     start_s: float = Field(default=0.0, ge=0)
     seed: int = 0
+
+
+class OutboxSettings(BaseSettings):
+    """How the relay reads, publishes and prunes; see ``outbox.py``."""
+
+    model_config = SettingsConfigDict(env_prefix="OUTBOX_")
+
+    batch: int = Field(default=500, ge=1)
+    pause_s: float = Field(default=0.02, gt=0)
+    idle_pause_s: float = Field(default=0.2, gt=0)
+    standby_pause_s: float = Field(default=1.0, gt=0)
+    watch_s: float = Field(default=1.0, gt=0)
+    prune_s: float = Field(default=5.0, gt=0)
+    prune_batch: int = Field(default=5000, ge=1)
+    gone_after_s: float = Field(default=24 * 3600.0, gt=0)
+
+
+class InboxSettings(BaseSettings):
+    """How a consumer takes, keeps and forgets; see ``inbox.py``."""
+
+    model_config = SettingsConfigDict(env_prefix="INBOX_")
+
+    batch: int = Field(default=100, ge=1)
+    prefetch: int = Field(default=300, ge=1)
+    retry_pause_s: float = Field(default=1.0, gt=0)
+    watch_s: float = Field(default=2.0, gt=0)
+    keep_s: float = Field(default=7 * 24 * 3600.0, gt=0)
+    prune_batch: int = Field(default=5000, ge=1)

@@ -121,7 +121,7 @@ def our_rps(url: str, folder: Path, processes: int) -> float:
         scale=1.0,
         folder=folder / "load",
         processes=processes,
-        partner_keys_file="",
+        credentials_file="",
     )
     result = LocustEngine().play(job, lambda second: None)
     assert result.total.failed == 0

@@ -99,7 +99,7 @@ class Others:
     def adopt(self) -> Deployment:
         places = {zone: self.namespace(zone) for zone in ZONES}
         return wiring.adopt(
-            self.settings(), places, edge_url="http://osago.example.org", partner_keys=None
+            self.settings(), places, edge_url="http://osago.example.org", credentials=None
         )
 
 

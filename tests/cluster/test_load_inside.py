@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from insurectl.adapters.kubernetes_api import ClusterApi
+from insurectl.adapters.load_credentials import LoadCredentials
 from insurectl.adapters.locust.cluster_engine import ClusterLoadEngine
 from insurectl.adapters.locust.cluster_objects import Workers, labels
 from insurectl.adapters.locust.engine import LocustEngine
@@ -212,7 +213,7 @@ def job(inside: Inside, tmp_path: Path) -> MakeJob:
     def make(body: str = LOOK, rates: tuple[float, ...] = RATES) -> LoadJob:
         (tmp_path / "journey.py").write_text(JOURNEY.format(body=body))
         (tmp_path / "shared.py").write_text('NAME = "look"\n')
-        (tmp_path / "keys").write_text("first\nsecond\n")
+        LoadCredentials(partner_keys=("first", "second")).write(tmp_path / "keys")
         return LoadJob(
             run_id="run-1",
             scenario=Scenario(
@@ -241,7 +242,7 @@ def job(inside: Inside, tmp_path: Path) -> MakeJob:
             scale=1.0,
             folder=tmp_path / "load",
             processes=2,
-            partner_keys_file=str(tmp_path / "keys"),
+            credentials_file=str(tmp_path / "keys"),
         )
 
     return make

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from insurectl.adapters.load_credentials import LoadCredentials
 from insurectl.adapters.locust.cluster_engine import ClusterLoadEngine
 from insurectl.adapters.locust.cluster_objects import Workers
 from insurectl.adapters.locust.engine import LocustEngine
@@ -102,7 +103,7 @@ def job(tmp_path: Path, server: HttpServer, no_child_left: None) -> MakeJob:
             scale=1.0,
             folder=tmp_path / "load",
             processes=processes,
-            partner_keys_file="",
+            credentials_file="",
         )
 
     return make
@@ -406,10 +407,10 @@ def test_workers_are_judged_by_what_they_used(inside: ClusterLoadEngine, job: Ma
 def test_workers_get_the_partners_keys(
     inside: ClusterLoadEngine, job: MakeJob, server: HttpServer, tmp_path: Path
 ) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text("first\nsecond\n", encoding="utf-8")
+    keys = tmp_path / "credentials.json"
+    LoadCredentials(partner_keys=("first", "second")).write(keys)
     body = 'self.http.get(f"/{self.partner_keys[1]}", name="look")'
-    asked = replace(job(body, rates=(20,)), partner_keys_file=str(keys))
+    asked = replace(job(body, rates=(20,)), credentials_file=str(keys))
     result = inside.play(asked, lambda second: None)
     assert server.seen == {"/second": result.sent}
 

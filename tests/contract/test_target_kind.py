@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,11 +24,12 @@ from insurectl.adapters.cluster import ClusterTarget
 from insurectl.adapters.cluster_ground import RELEASE, Site
 from insurectl.adapters.kind import KindGroundwork
 from insurectl.adapters.kind_clusters import KindClusters
+from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.adapters.scenario_file import load_scenario
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.planning.failover import MOST_GAP_S
 from insurectl.ports import DeployPlan
-from insurectl.records import RPS, Autoscaling, MetricTarget
+from insurectl.records import RPS, Autoscaling, Deployment, MetricTarget
 from insurectl.records.tuning import KUBERNETES_SCALE_DOWN, KUBERNETES_SCALE_UP
 from insurectl.stages.failover import failover
 from tests.cluster_systems import kind_target, need_docker
@@ -47,14 +49,18 @@ class People:
 
 
 @contextmanager
-def people(url: str) -> Iterator[People]:
+def people(deployment: Deployment) -> Iterator[People]:
     """Four at a time, each a few times a second until the block ends; through the gateway to
     core-app."""
     seen, over = People(), threading.Event()
     body = {"query": "{ __typename }"}
+    credentials = LoadCredentials.read(Path(deployment.credentials_file))
+    token = Minter(credentials.token_private_pem).token(f"{uuid.uuid4()}", "customer")
+    headers = {"Authorization": f"Bearer {token}"}
 
     def ask() -> None:
-        with httpx.Client(base_url=url, timeout=10, trust_env=False) as http:
+        url = deployment.edge_url
+        with httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False) as http:
             while not over.wait(EVERY_S):
                 try:
                     answer = http.post("/graphql", json=body)
@@ -90,8 +96,7 @@ def edge_rows(target: ClusterTarget) -> list[dict[str, str]]:
 
 
 def test_the_edge_serves_from_every_zone(kind_system: ClusterTarget) -> None:
-    edge = kind_system.deployment().edge_url
-    with people(edge) as seen:
+    with people(kind_system.deployment()) as seen:
         time.sleep(3)
     assert (seen.failed, seen.asked > 20) == ([], True)
     served = {row["svname"]: int(row.get("stot", 0)) for row in edge_rows(kind_system)}
@@ -101,7 +106,7 @@ def test_the_edge_serves_from_every_zone(kind_system: ClusterTarget) -> None:
 def test_scaling_and_upgrading_under_load_fails_no_request(kind_system: ClusterTarget) -> None:
     before = kind_system.deployment().tuning
     core = before.of("core-app")
-    with people(kind_system.deployment().edge_url) as seen:
+    with people(kind_system.deployment()) as seen:
         three = replace(core, replicas=3, autoscaling=None)
         kind_system.tune(before.replacing(three), ListProgress())
         assert _ready(kind_system, "core-app") == [3, 3]
@@ -119,7 +124,7 @@ def test_a_release_rolled_back_by_helm_under_load_fails_no_request(
     before = kind_system.deployment().tuning
     core = before.of("core-app")
     after = before.replacing(replace(core, memory_limit_mib=core.memory_limit_mib + 8))
-    with people(kind_system.deployment().edge_url) as seen:
+    with people(kind_system.deployment()) as seen:
         kind_system.tune(after, ListProgress())
         for site in sites(kind_system):
             helm(site, "rollback", RELEASE, "--wait", "--timeout", "120s", "--no-hooks")
@@ -212,7 +217,7 @@ def test_a_zone_is_killed_under_load_and_nothing_is_lost(
         assert found.steady_before, found
         assert found.gap_s <= MOST_GAP_S, found
         assert not kind_system.status().healthy
-        with people(kind_system.deployment().edge_url) as seen:  # the other zone serves alone
+        with people(kind_system.deployment()) as seen:  # the other zone serves alone
             time.sleep(3)
         assert (seen.failed, seen.asked > 20) == ([], True)
     finally:

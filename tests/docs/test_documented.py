@@ -37,7 +37,7 @@ SCENARIO_TABLES = {
     "calibrate": scenario_file.CALIBRATE_KEYS,
     "calibrate.slo": scenario_file.CALIBRATE_SLO_KEYS,
 }
-PUBLIC = ("Journey", "task", "feeder", "Http", "Answer")
+PUBLIC = ("Journey", "task", "feeder", "Http", "Answer", "Streamed", "Event")
 
 
 def tables(section: str) -> list[dict[str, list[str]]]:

@@ -17,6 +17,7 @@ import pytest
 
 from insurectl.adapters.access_log import LIMIT_BYTES
 from insurectl.adapters.clock import SystemClock
+from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.adapters.local import LocalTarget
 from insurectl.adapters.prometheus import instant
 from insurectl.ports import DeployPlan
@@ -56,8 +57,20 @@ def deployment(target: LocalTarget) -> Deployment:
 
 @pytest.fixture
 def edge(deployment: Deployment) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as client:
+    with browser(deployment) as client:
         yield client
+
+
+def browser(deployment: Deployment, client: uuid.UUID = CLIENT) -> httpx.Client:
+    """Of somebody who has signed in."""
+    url, headers = deployment.edge_url, signed_in(deployment, client)
+    return httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False)
+
+
+def signed_in(deployment: Deployment, client: uuid.UUID = CLIENT) -> dict[str, str]:
+    """The header of somebody who has signed in."""
+    pem = LoadCredentials.read(Path(deployment.credentials_file)).token_private_pem
+    return {"Authorization": f"Bearer {Minter(pem).token(str(client), 'customer')}"}
 
 
 def ask(http: httpx.Client, query: str, **variables: object) -> dict[str, Any]:
@@ -68,7 +81,7 @@ def ask(http: httpx.Client, query: str, **variables: object) -> dict[str, Any]:
 
 
 def create(http: httpx.Client, key: str, **changed: object) -> dict[str, Any]:
-    asked = {"clientId": str(CLIENT), "startsOn": "2030-01-01", "vehicle": VEHICLE, **changed}
+    asked = {"startsOn": "2030-01-01", "vehicle": VEHICLE, **changed}
     return ask(http, CREATE, key=key, input=asked)
 
 
@@ -77,7 +90,7 @@ def codes(answer: dict[str, Any]) -> list[str]:
 
 
 def partner_key(deployment: Deployment, number: int) -> str:
-    return Path(deployment.partner_keys_file).read_text().split()[number]
+    return LoadCredentials.read(Path(deployment.credentials_file)).partner_keys[number]
 
 
 def apply_as(http: httpx.Client, api_key: str, key: str) -> httpx.Response:
@@ -104,7 +117,6 @@ def test_the_same_key_gives_one_application_from_whatever_zone(edge: httpx.Clien
     ("key", "changed", "code"),
     [
         pytest.param("conflict", {"startsOn": "2031-01-01"}, "IDEMPOTENCY_CONFLICT", id="reused"),
-        pytest.param("unknown", {"clientId": str(uuid.uuid4())}, "NOT_FOUND", id="no such client"),
         pytest.param("vin", {"vehicle": {**VEHICLE, "vin": "?"}}, "INVALID_REQUEST", id="vin"),
         pytest.param("", {}, "INVALID_REQUEST", id="no key"),
     ],
@@ -117,12 +129,14 @@ def test_what_can_not_be_done_has_a_code(
     assert codes(create(edge, key, **changed)) == [code]
 
 
+def test_who_is_no_client_can_not_apply(deployment: Deployment) -> None:
+    with browser(deployment, uuid.uuid4()) as http:
+        assert codes(create(http, "unknown")) == ["NOT_FOUND"]
+
+
 def test_the_client_card_comes_through_core_app(edge: httpx.Client) -> None:
-    card = ask(
-        edge,
-        "query ($id: UUID!) { clientCard(id: $id) { name documents { type } relatives { age } } }",
-        id=str(CLIENT),
-    )["data"]["clientCard"]
+    asked = "query { myCard { name documents { type } relatives { age } } }"
+    card = ask(edge, asked)["data"]["myCard"]
     assert {one["type"] for one in card["documents"]} == {"passport", "driving_licence"}
 
 
@@ -184,7 +198,7 @@ def people(deployment: Deployment) -> Iterator[Counter[str]]:
     over, seen = threading.Event(), Counter[str]()
 
     def one() -> None:
-        with httpx.Client(base_url=deployment.edge_url, timeout=10, trust_env=False) as http:
+        with browser(deployment) as http:
             while not over.wait(0.02):
                 try:
                     answer = http.post("/graphql", json={"query": "{ __typename }"})

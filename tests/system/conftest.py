@@ -1,95 +1,127 @@
 """A real PostgreSQL and real replicas of the services, each started and ended here."""
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
+from tests.system.brokers import RabbitMq, rabbitmq
+from tests.system.event_streams import Streams, clear, make_database
 from tests.system.replicas import (
     Place,
     Replica,
     database_environment,
-    postgres_command,
+    postgres,
     run_service,
     until,
 )
 
-PASSWORD = "only-for-tests"
+DATABASES = {
+    "core_app": "core_app",
+    "client_info": "client_info",
+    "ins_product_aggregator": "products",
+    "ins_comp_settlement": "settlement",
+}
+WITH_EVENTS = {"core_app", "ins_product_aggregator", "ins_comp_settlement"}
 CLIENTS, PARTNERS, SEED = 20, 12, 7
 Start = Callable[..., Replica]
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Place]:
-    """An empty PostgreSQL on a socket in a short-named folder (a socket's path has 107 bytes)."""
-    folder = Path(tempfile.mkdtemp(prefix="is-"))
-    password_file = folder / "password"
-    password_file.touch(mode=0o600)
-    password_file.write_text(PASSWORD, encoding="utf-8")
-    data, command = folder / "data", postgres_command()
-    initdb = [*command("initdb"), "-D", str(data), "-U", "postgres", "--auth=scram-sha-256"]
-    with (folder / "log").open("wb") as log:
-        subprocess.run(
-            [*initdb, f"--pwfile={password_file}", "--no-sync"], check=True, stdout=log, stderr=log
-        )
-        options = [f"unix_socket_directories={folder}", "listen_addresses=", "fsync=off"]
-        settings = [word for option in options for word in ("-c", option)]
-        postgres = subprocess.Popen(
-            [*command("postgres"), "-D", str(data), *settings], stdout=log, stderr=log
-        )
-        place = Place(folder=folder, password_file=password_file, password=PASSWORD)
-        try:
-            until(place.answers, "PostgreSQL answers")
-            yield place
-        finally:
-            postgres.send_signal(2)  # "fast" shutdown: sessions are ended, not waited for
-            postgres.wait(timeout=20)
-            shutil.rmtree(folder)
+    """An empty PostgreSQL, which need not outlive a loss of power."""
+    with postgres("fsync=off") as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[RabbitMq]:
+    """A RabbitMQ with nothing in it; ``empty()`` makes it so again."""
+    with rabbitmq() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def _streams(server: Place, broker: RabbitMq) -> Streams:
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
+    return Streams(server, broker, make_database(server, "streams"))
+
+
+@pytest.fixture
+def streams(_streams: Streams) -> Streams:
+    """Outbox, inbox and broker, all empty."""
+    with _streams.server.connect(_streams.settings.name) as connection:
+        clear(connection)
+    _streams.rabbit.empty()
+    return _streams
 
 
 @pytest.fixture(scope="module")
 def databases(server: Place) -> Iterator[dict[str, dict[str, str]]]:
-    """One empty database a service; the environment that leads to each."""
-    names = ("core_app", "client_info")
+    """One empty database a service that has one; the environment that leads to each."""
     with server.connect("postgres") as connection:
-        for name in names:
+        for name in DATABASES.values():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield {name: database_environment(server, name) for name in names}
+    yield {service: database_environment(server, name) for service, name in DATABASES.items()}
     with server.connect("postgres") as connection:
-        for name in names:
+        for name in DATABASES.values():
             drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
             connection.execute(drop)
 
 
+class Prepared(dict[str, dict[str, str]]):
+    """The environment of each service; its database gets tables and rows when first asked for."""
+
+    def __init__(self, databases: dict[str, dict[str, str]], keys_file: Path) -> None:
+        super().__init__()
+        self._databases = databases
+        self._seeds = {
+            "core_app": ["--partners", str(PARTNERS), "--keys-file", str(keys_file)],
+            "client_info": ["--clients", str(CLIENTS)],
+        }
+
+    def __missing__(self, service: str) -> dict[str, str]:
+        environment = self._databases.get(service, {})
+        if environment:
+            run_service(service, "migrate", environment=environment)
+        if service in self._seeds:
+            words = ["seed", "--seed", str(SEED), *self._seeds[service]]
+            run_service(service, *words, environment=environment)
+        self[service] = environment
+        return environment
+
+
 @pytest.fixture(scope="module")
-def prepared(databases: dict[str, dict[str, str]], server: Place) -> dict[str, dict[str, str]]:
+def prepared(databases: dict[str, dict[str, str]], server: Place) -> Prepared:
     """The same databases, with tables and seeded rows."""
-    seeds = {
-        "core_app": ["--partners", str(PARTNERS), "--keys-file", str(server.keys_file)],
-        "client_info": ["--clients", str(CLIENTS)],
-    }
-    for name, more in seeds.items():
-        run_service(name, "migrate", environment=databases[name])
-        run_service(name, "seed", "--seed", str(SEED), *more, environment=databases[name])
-    return databases
+    return Prepared(databases, server.keys_file)
 
 
 @pytest.fixture(scope="module")
 def start(
-    prepared: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+    prepared: Prepared,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Start]:
-    """Starts a replica of a service with more environment; ends all of them afterwards."""
+    """Starts a replica of a service with more environment; ends all of them afterwards. One that
+    works with events is led to the tests' broker, unless the test says where to."""
     started: list[Replica] = []
     logs = tmp_path_factory.mktemp("logs")
 
-    def begin(service: str, *, wait: bool = True, **more: str | float) -> Replica:
+    def begin(
+        service: str, *, command: str = "serve", wait: bool = True, **more: str | float
+    ) -> Replica:
         given = {name: str(value) for name, value in more.items()}
-        replica = Replica(service, len(started), {**prepared[service], **given}, logs)
+        if service in WITH_EVENTS and "BROKER_HOST" not in given:
+            given = {**request.getfixturevalue("broker").environment(), **given}
+        if service == "client_info" and "CALLERS_FILE" not in given:
+            given = {"ENVIRONMENT": "development", **given}  # anybody may ask it there
+        environment = {**prepared[service], **given}
+        replica = Replica(service, len(started), environment, logs, command)
         started.append(replica)
         if wait:
             until(replica.ready, f"{service} is ready")
@@ -107,19 +139,14 @@ def client_info(start: Start) -> Replica:
 
 
 @pytest.fixture(scope="module")
-def core_app(start: Start, client_info: Replica) -> Replica:
-    """A replica of core-app without costs, which asks ``client_info``."""
-    return start("core_app", CLIENT_INFO_URL=client_info.url)
-
-
-@pytest.fixture(scope="module")
-def database(prepared: dict[str, dict[str, str]], server: Place) -> Iterator[psycopg.Connection]:
+def database(prepared: Prepared, server: Place) -> Iterator[psycopg.Connection]:
     """A connection to core-app's database, to look at what was really stored."""
     with server.connect(prepared["core_app"]["DATABASE_NAME"]) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def keys(prepared: dict[str, dict[str, str]], server: Place) -> list[str]:
+def keys(prepared: Prepared, server: Place) -> list[str]:
     """API keys of the seeded partners; a test that counts takes one that no other test uses."""
+    assert prepared["core_app"]
     return server.keys_file.read_text(encoding="utf-8").split()

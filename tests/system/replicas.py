@@ -1,12 +1,15 @@
 """Processes of the bundled services, as the tests start them."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from insurectl.adapters import process
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
+PASSWORD = "only-for-tests"
 CREATE = """mutation Create($input: ApplicationInput!, $key: String!) {
   createApplication(input: $input, idempotencyKey: $key) { id status createdAt client { id name } }
 }"""
@@ -72,6 +76,34 @@ def postgres_command() -> Callable[[str], list[str]]:
     return lambda program: [*prefix, process.program(program)]
 
 
+@contextmanager
+def postgres(*options: str) -> Iterator[Place]:
+    """An empty one on a socket in a short-named folder (a socket's path has 107 bytes)."""
+    folder = Path(tempfile.mkdtemp(prefix="is-"))
+    password_file = folder / "password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(PASSWORD, encoding="utf-8")
+    data, command = folder / "data", postgres_command()
+    initdb = [*command("initdb"), "-D", str(data), "-U", "postgres", "--auth=scram-sha-256"]
+    with (folder / "log").open("wb") as log:
+        subprocess.run(
+            [*initdb, f"--pwfile={password_file}", "--no-sync"], check=True, stdout=log, stderr=log
+        )
+        told = [f"unix_socket_directories={folder}", "listen_addresses=", *options]
+        settings = [word for option in told for word in ("-c", option)]
+        server = subprocess.Popen(
+            [*command("postgres"), "-D", str(data), *settings], stdout=log, stderr=log
+        )
+        place = Place(folder=folder, password_file=password_file, password=PASSWORD)
+        try:
+            until(place.answers, "PostgreSQL answers")
+            yield place
+        finally:
+            server.send_signal(2)  # "fast" shutdown: sessions are ended, not waited for
+            server.wait(timeout=20)
+            shutil.rmtree(folder)
+
+
 def database_environment(place: Place, name: str) -> dict[str, str]:
     """The variables of a service that lead to its database."""
     return {
@@ -104,14 +136,21 @@ def command(service: str, *words: str) -> list[str]:
 class Replica:
     """One running process of a service."""
 
-    def __init__(self, service: str, number: int, environment: dict[str, str], logs: Path) -> None:
+    def __init__(
+        self,
+        service: str,
+        number: int,
+        environment: dict[str, str],
+        logs: Path,
+        does: str = "serve",
+    ) -> None:
         self.port = int(environment.get("SERVICE_PORT", free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         self.stdout, self.stderr = logs / f"{number}.out", logs / f"{number}.err"
         own = {"SERVICE_NAME": service.replace("_", "-"), "SERVICE_PORT": str(self.port)}
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self.process = subprocess.Popen(
-                command(service, "serve"),
+                command(service, does),
                 env={**os.environ, **own, "SERVICE_REPLICA": str(number), **environment},
                 cwd=ROOT,
                 stdout=out,
@@ -175,9 +214,9 @@ def free_port() -> int:
         return port
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for it; AssertionError when it doesn't come."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
         time.sleep(0.05)

@@ -145,7 +145,7 @@ def test_where_load_comes_from_matters_only_when_some_is_played(tmp_path: Path) 
     world.target.destroy(ListProgress())
     job = LoadJob(
         run_id="r", scenario=scenario(), base_url="http://127.0.0.1:1", rates=(1.0,), seed=7,
-        scale=1.0, folder=tmp_path, processes=1, partner_keys_file="",
+        scale=1.0, folder=tmp_path, processes=1, credentials_file="",
     )  # fmt: skip
     with pytest.raises(BadInput, match="the target local is no cluster"):
         world.engine.play(job, lambda second: None)

@@ -52,6 +52,34 @@ groups:
         "description" (printf "The autoscaler has asked for {{ $value | printf `%%.0f` }} replicas of %s for 10 minutes, and may not go above %d. Raise services.%s.autoscaling.max, or ask `insurectl recommend`." $name (int64 .max) $name)) | nindent 6 }}
       {{- end }}
       {{- end }}
+      {{- include "insure.alert" (dict "name" "EventsLate" "for" "1m" "severity" "critical"
+        "expr" (printf "max by (service) (outbox_lag_seconds) > %v" $limits.eventsLateSeconds)
+        "summary" (printf "Events of {{ $labels.service }} are not published in zone %s" $zone)
+        "description" (printf "The oldest has waited for {{ $value | printf `%%.0f` }} s; at most %v s is right. Does RabbitMQ of this zone run, and core-app-relay?" $limits.eventsLateSeconds)) | nindent 6 }}
+      {{- include "insure.alert" (dict "name" "EventsWait" "for" "5m" "severity" "warning"
+        "expr" "max by (service) (inbox_waiting_events) > 0"
+        "summary" (printf "{{ $labels.service }} in zone %s waits for events that do not come" $zone)
+        "description" "{{ $value | printf `%.0f` }} events have waited for their predecessor for 5 minutes. It may be among the dead letters: `python -m MODULE dead` in a pod of it.") | nindent 6 }}
+      {{- include "insure.alert" (dict "name" "DeadLetters" "for" "0s" "severity" "warning"
+        "expr" "sum by (service) (increase(inbox_dead_events_total[10m])) > 0\n  or sum by (service) (increase(outbox_dead_events_total[10m])) > 0"
+        "summary" (printf "{{ $labels.service }} in zone %s has put events among the dead letters" $zone)
+        "description" "What follows them for the same object waits. `python -m MODULE dead` in a pod of it tells the reasons, `python -m MODULE replay` tries them again.") | nindent 6 }}
+      {{- include "insure.alert" (dict "name" "BreakerOpen" "for" "1m" "severity" "warning"
+        "expr" "max by (service, insurer) (insurer_breaker_state) >= 2"
+        "summary" (printf "Insurer {{ $labels.insurer }} is not asked in zone %s" $zone)
+        "description" "Its circuit breaker in {{ $labels.service }} has been open for a minute: it answers with errors or not at all. The other insurers are asked as before.") | nindent 6 }}
+      {{- if include "insure.hasRedis" . }}
+      {{- include "insure.alert" (dict "name" "RedisWithoutPrimary" "for" "30s" "severity" "critical"
+        "expr" `sum(redis_instance_info{role="master"} or vector(0)) < 1`
+        "summary" (printf "Redis of zone %s has no primary" $zone)
+        "description" "No server has been one for 30 s, so nothing can be written. Do two Sentinels run and reach a replica that has everything?") | nindent 6 }}
+      {{- end }}
+      {{- if include "insure.hasRabbitmq" . }}
+      {{- include "insure.alert" (dict "name" "ZoneWithoutBroker" "for" "1m" "severity" "critical"
+        "expr" `sum(up{job="rabbitmq"} or vector(0)) < 1`
+        "summary" (printf "RabbitMQ of zone %s does not run" $zone)
+        "description" "It has not answered for a minute. Events wait in the outbox until it does; nothing is lost.") | nindent 6 }}
+      {{- end }}
       {{- include "insure.alert" (dict "name" "NotMeasured" "for" "2m" "severity" "warning"
         "expr" "up == 0"
         "summary" (printf "Prometheus of zone %s can't read {{ $labels.job }} at {{ $labels.instance }}" $zone)

@@ -90,6 +90,53 @@ imagePullPolicy: {{ .pullPolicy }}
 {{- if and .Values.parts.outside (not .Values.external.postgresql) }}yes{{ end -}}
 {{- end }}
 
+{{/* Whether any service needs it: one that nobody needs is not deployed. */}}
+{{- define "insure.isNeeded" -}}
+{{/* dict: root, server */ -}}
+{{- $server := .server -}}
+{{- range .root.Values.services }}{{ if has $server .needs }}yes{{ end }}{{ end -}}
+{{- end }}
+
+{{- define "insure.hasRedis" -}}
+{{- if and .Values.parts.zone (not .Values.external.redis) (include "insure.isNeeded" (dict "root" . "server" "redis")) }}yes{{ end -}}
+{{- end }}
+
+{{- define "insure.hasRabbitmq" -}}
+{{- if and .Values.parts.zone (not .Values.external.rabbitmq) (include "insure.isNeeded" (dict "root" . "server" "rabbitmq")) }}yes{{ end -}}
+{{- end }}
+
+{{/* One server's own name: of a pod of a StatefulSet, under its headless Service. */}}
+{{- define "insure.serverName" -}}
+{{/* dict: root, component, number */ -}}
+{{ .component }}-{{ .number }}.{{ .component }}.{{ .root.Release.Namespace }}.svc
+{{- end }}
+
+{{/* HOST:PORT of each, joined with commas. */}}
+{{- define "insure.servers" -}}
+{{/* dict: root, component, count, port */ -}}
+{{- $found := list -}}
+{{- range $number := until (int .count) }}
+{{- $found = append $found (printf "%s:%d" (include "insure.serverName" (dict "root" $.root "component" $.component "number" $number)) (int $.port)) -}}
+{{- end -}}
+{{- join "," $found -}}
+{{- end }}
+
+{{- define "insure.sentinels" -}}
+{{- with .Values.external.redis }}{{ join "," .sentinels }}{{ else }}{{ include "insure.servers" (dict "root" . "component" "sentinel" "count" 3 "port" 26379) }}{{ end -}}
+{{- end }}
+
+{{- define "insure.redisName" -}}
+{{- with .Values.external.redis }}{{ .name | default $.Values.redis.name }}{{ else }}{{ .Values.redis.name }}{{ end -}}
+{{- end }}
+
+{{- define "insure.brokerHost" -}}
+{{- with .Values.external.rabbitmq }}{{ .host }}{{ else }}rabbitmq{{ end -}}
+{{- end }}
+
+{{- define "insure.brokerPort" -}}
+{{- with .Values.external.rabbitmq }}{{ .port | default 5672 | int64 }}{{ else }}5672{{ end -}}
+{{- end }}
+
 {{- define "insure.priorityClassName" -}}
 {{- if .Values.priorityClassName }}{{ .Values.priorityClassName }}{{ else if .Values.clusterParts }}{{ .Release.Namespace }}{{ end -}}
 {{- end }}

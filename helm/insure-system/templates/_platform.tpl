@@ -2,12 +2,30 @@
 
 {{- define "insure.gatewayValues" -}}
 {{- $rps := .Values.limits.zoneRps -}}
-{{- dict "zone" .Values.zone
+{{- $told := dict "zone" .Values.zone
          "listen" "0.0.0.0:8080"
          "core_app" (printf "%s:8080" (include "insure.front" .))
          "partner_per_minute" (int64 .Values.limits.partnerPerMinute)
+         "people_in_flight" (int64 .Values.limits.peopleInFlight)
+         "people_streams" (int64 .Values.limits.peopleStreams)
          "zone_rps" $rps
-         "replicas" (int64 .Values.gateway.replicas) | toJson -}}
+         "replicas" (int64 .Values.gateway.replicas) -}}
+{{- range $variable, $name := include "insure.routes" . | fromJson }}
+{{- $_ := set $told $variable (printf "%s:8080" $name) -}}
+{{- end -}}
+{{- toJson $told -}}
+{{- end }}
+
+{{/* Variable of the gateway's template -> service, of those that it leads people to beside the
+     front: /settlement/, /insurers/admin, and all that is left. */}}
+{{- define "insure.routes" -}}
+{{- $found := dict -}}
+{{- range $variable, $name := dict "settlement" "ins-comp-settlement" "insurer_stub" "insurer-stub" "web" "web" }}
+{{- with index $.Values.services $name }}
+{{- if .public }}{{ $_ := set $found $variable $name }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end }}
 
 {{- define "insure.edgeValues" -}}
@@ -21,13 +39,15 @@
 {{- define "insure.postgresqlValues" -}}
 {{- $databases := list -}}
 {{- range .Values.services }}
-{{- $databases = append $databases (dict "name" .database.name "role" .database.role) -}}
+{{- with .database }}
+{{- $databases = append $databases (dict "name" .name "role" .role) -}}
+{{- end -}}
 {{- end -}}
 {{- dict "host" "0.0.0.0"
          "port" 5432
          "max_connections" (int64 .Values.postgresql.maxConnections)
          "network" .Values.postgresql.network
-         "databases" $databases | toJson -}}
+         "databases" (uniq $databases) | toJson -}}
 {{- end }}
 
 {{- define "insure.platformContainer" -}}

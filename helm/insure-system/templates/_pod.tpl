@@ -2,11 +2,11 @@
 
 {{- define "insure.podMetadata" -}}
 {{/* dict: root, component, checksum (of its configuration: a change of it rolls the pods); the
-     passwords are those of the services alone */ -}}
+     passwords are those of who reads them at the start, PostgreSQL aside */ -}}
 labels:
   {{- include "insure.labels" . | nindent 2 }}
 {{- $revision := "" }}
-{{- if hasKey .root.Values.services .component }}{{ $revision = .root.Values.secrets.revision }}{{ end }}
+{{- if or (hasKey .root.Values.services .component) (has .component (list "redis" "sentinel" "rabbitmq")) }}{{ $revision = .root.Values.secrets.revision }}{{ end }}
 {{- if or .checksum $revision }}
 annotations:
   {{- with .checksum }}

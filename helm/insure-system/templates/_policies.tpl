@@ -28,6 +28,67 @@
   {{- end }}
 {{- end }}
 
+{{- define "insure.toRabbitmq" -}}
+- port: {{ include "insure.brokerPort" . }}
+  {{- with .Values.external.rabbitmq }}
+  {{- with .cidr }}
+  to: [{ipBlock: {cidr: {{ . | quote }}}}]
+  {{- end }}
+  {{- else }}
+  to: [{{ include "insure.pods" "rabbitmq" }}]
+  {{- end }}
+{{- end }}
+
+{{/* The Sentinels say where the primary is; where Redis stands elsewhere, its own port is a value. */}}
+{{- define "insure.toRedis" -}}
+{{- with .Values.external.redis }}
+{{- $ports := list (.port | default 6379 | int64 | toString) -}}
+{{- range .sentinels }}{{ $ports = append $ports (splitList ":" . | last) }}{{ end -}}
+{{- $cidr := .cidr -}}
+{{- range uniq $ports }}
+- port: {{ . }}
+  {{- with $cidr }}
+  to: [{ipBlock: {cidr: {{ . | quote }}}}]
+  {{- end }}
+{{- end }}
+{{- else -}}
+- {port: 6379, to: [{{ include "insure.pods" "redis" }}]}
+- {port: 26379, to: [{{ include "insure.pods" "sentinel" }}]}
+{{- end }}
+{{- end }}
+
+{{/* Redis servers, Sentinels and the broker. */}}
+{{- define "insure.serverRules" }}
+{{- if include "insure.hasRedis" . }}
+{{- range $component, $port := dict "redis" 6379 "sentinel" 26379 }}
+{{ $component }}:
+  ingress:
+    - port: {{ $port }}
+      from:
+        - {{ include "insure.pods" "redis" }}
+        - {{ include "insure.pods" "sentinel" }}
+        {{- range include "insure.needing" (dict "root" $ "server" "redis") | fromJsonArray }}
+        - {{ include "insure.pods" . }}
+        {{- end }}
+    {{- if eq $component "redis" }}
+    {{- include "insure.fromPrometheus" (dict "root" $ "port" 9121) | nindent 4 }}
+    {{- end }}
+  egress:
+    {{- include "insure.toRedis" $ | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- if include "insure.hasRabbitmq" . }}
+rabbitmq:
+  ingress:
+    - port: 5672
+      from:
+        {{- range include "insure.needing" (dict "root" . "server" "rabbitmq") | fromJsonArray }}
+        - {{ include "insure.pods" . }}
+        {{- end }}
+    {{- include "insure.fromPrometheus" (dict "root" . "port" 15692) | nindent 4 }}
+{{- end }}
+{{- end }}
+
 {{/* The API server is no pod: its address can only be given by value. */}}
 {{- define "insure.toApiServer" -}}
 {{- range .Values.networkPolicy.apiServer.ports }}
@@ -75,16 +136,20 @@
 {{- define "insure.zoneRules" }}
 {{- $front := include "insure.front" . }}
 {{- $services := keys .Values.services | sortAlpha }}
+{{- $routes := include "insure.routes" . | fromJson | values | sortAlpha }}
 gateway:
   ingress:
     {{- include "insure.fromPeople" (dict "root" . "peers" .Values.gateway.from "edge" true) | nindent 4 }}
     {{- include "insure.fromPrometheus" (dict "root" . "port" 9113) | nindent 4 }}
   egress:
     - {port: 8080, to: [{{ include "insure.pods" $front }}]}
+    {{- range $routes }}
+    - {port: 8080, to: [{{ include "insure.pods" . }}]}
+    {{- end }}
 {{- range $name, $service := .Values.services }}
 {{ $name }}:
   ingress:
-    {{- if $service.front }}
+    {{- if or $service.front (has $name $routes) }}
     - {port: 8080, from: [{{ include "insure.pods" "gateway" }}]}
     {{- end }}
     {{- range $other, $one := $.Values.services }}
@@ -99,8 +164,17 @@ gateway:
     - {port: 8080, to: [{{ include "insure.pods" . }}]}
     {{- end }}
     {{- end }}
+    {{- if $service.database }}
     {{- include "insure.toDatabase" $ | nindent 4 }}
+    {{- end }}
+    {{- if has "rabbitmq" $service.needs }}
+    {{- include "insure.toRabbitmq" $ | nindent 4 }}
+    {{- end }}
+    {{- if has "redis" $service.needs }}
+    {{- include "insure.toRedis" $ | nindent 4 }}
+    {{- end }}
 {{- end }}
+{{- include "insure.serverRules" . }}
 migrations:
   egress:
     {{- include "insure.toDatabase" . | nindent 4 }}
@@ -126,6 +200,12 @@ prometheus:
     - {port: 8080, to: [{{ include "insure.pods" . }}]}
     {{- end }}
     - {port: 9113, to: [{{ include "insure.pods" "gateway" }}]}
+    {{- if include "insure.hasRedis" . }}
+    - {port: 9121, to: [{{ include "insure.pods" "redis" }}]}
+    {{- end }}
+    {{- if include "insure.hasRabbitmq" . }}
+    - {port: 15692, to: [{{ include "insure.pods" "rabbitmq" }}]}
+    {{- end }}
     - {port: 9114, to: [{{ include "insure.pods" "zone-agent" }}]}
     {{- with .Values.prometheus.edge }}
     - port: {{ splitList ":" . | last }}
@@ -162,9 +242,12 @@ postgresql:
   ingress:
     - port: 5432
       from:
-        {{- range append (keys .Values.services | sortAlpha) "migrations" }}
-        - {{ include "insure.podsOfSystem" (dict "root" $ "component" .) }}
+        {{- range $name, $service := .Values.services }}
+        {{- if $service.database }}
+        - {{ include "insure.podsOfSystem" (dict "root" $ "component" $name) }}
         {{- end }}
+        {{- end }}
+        - {{ include "insure.podsOfSystem" (dict "root" . "component" "migrations") }}
 {{- end }}
 {{- end }}
 

@@ -81,6 +81,14 @@ scrape_configs:
     {{- include "insure.scrapePods" (dict "components" (keys .Values.services | sortAlpha | join "|") "port" "http" "labelled" true) | nindent 4 }}
   - job_name: gateway
     {{- include "insure.scrapePods" (dict "components" "gateway" "port" "metrics") | nindent 4 }}
+  {{- if include "insure.hasRabbitmq" . }}
+  - job_name: rabbitmq
+    {{- include "insure.scrapePods" (dict "components" "rabbitmq" "port" "metrics") | nindent 4 }}
+  {{- end }}
+  {{- if include "insure.hasRedis" . }}
+  - job_name: redis
+    {{- include "insure.scrapePods" (dict "components" "redis" "port" "metrics") | nindent 4 }}
+  {{- end }}
   # it tells of other pods, under their own names
   - job_name: agent
     honor_labels: true

@@ -11,14 +11,73 @@
 - {name: DATABASE_POOL_SIZE, value: {{ $database.pool | int64 | quote }}}
 {{- end }}
 
-{{/* Only the password of its own role. */}}
-{{- define "insure.databaseSecret" -}}
-- name: database
-  secret:
-    secretName: {{ .root.Values.secrets.database }}
+{{/* Variable -> file of each secret that a service may read, its database's password aside. */}}
+{{- define "insure.secretFiles" -}}
+{{/* dict: root, name, service */ -}}
+{{- $name := .name -}}
+{{- $files := dict -}}
+{{- if has "rabbitmq" .service.needs }}{{ $_ := set $files "BROKER_PASSWORD_FILE" (printf "broker-%s" $name) }}{{ end -}}
+{{- if has "redis" .service.needs }}{{ $_ := set $files "REDIS_PASSWORD_FILE" (printf "redis-%s" $name) }}{{ end -}}
+{{- range .root.Values.services }}
+{{- if has $name (.callers | default list) }}{{ $_ := set $files "CALL_SECRET_FILE" (printf "call-%s" $name) }}{{ end -}}
+{{- end -}}
+{{- if .service.callers }}{{ $_ := set $files "CALLERS_FILE" (printf "callers-%s" $name) }}{{ end -}}
+{{- if eq (.service.tokens | default "none") "verify" }}{{ $_ := set $files "TOKEN_PUBLIC_KEY_FILE" "token-public.pem" }}{{ end -}}
+{{- if eq (.service.tokens | default "none") "issue" -}}
+{{- $_ := set $files "TOKEN_PRIVATE_KEY_FILE" "token-private.pem" -}}
+{{- $_ := set $files "LOGIN_KEY_FILE" "login-key" -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end }}
+
+{{/* Only what it may read: the password of its own role, and its own files. */}}
+{{- define "insure.secretVolume" -}}
+{{/* dict: root, database (or none), files (a list) */ -}}
+{{- if or .database .files -}}
+- name: secrets
+  projected:
     defaultMode: 0440
-    items:
-      - {key: {{ .service.database.role | quote }}, path: {{ .service.database.role | quote }}}
+    sources:
+      {{- with .database }}
+      - secret:
+          name: {{ $.root.Values.secrets.database }}
+          items:
+            - {key: {{ .role | quote }}, path: {{ .role | quote }}}
+      {{- end }}
+      {{- with .files }}
+      - secret:
+          name: {{ $.root.Values.secrets.services }}
+          items:
+            {{- range . }}
+            - {key: {{ . | quote }}, path: {{ . | quote }}}
+            {{- end }}
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "insure.secretMount" -}}
+- {name: secrets, mountPath: /etc/insure-secrets, readOnly: true}
+{{- end }}
+
+{{/* Where it finds the servers and services that it needs. */}}
+{{- define "insure.needsEnvironment" -}}
+{{/* dict: root, name, service */ -}}
+{{- range .service.needs }}
+{{- if eq . "rabbitmq" }}
+- {name: BROKER_HOST, value: {{ include "insure.brokerHost" $.root | quote }}}
+- {name: BROKER_PORT, value: {{ include "insure.brokerPort" $.root | quote }}}
+- {name: BROKER_USER, value: {{ $.name | quote }}}
+{{- else if eq . "redis" }}
+- {name: REDIS_SENTINELS, value: {{ include "insure.sentinels" $.root | quote }}}
+- {name: REDIS_NAME, value: {{ include "insure.redisName" $.root | quote }}}
+- {name: REDIS_USER, value: {{ $.name | quote }}}
+{{- else if hasKey $.root.Values.services . }}
+{{- $variable := . | upper | replace "-" "_" }}
+- {name: {{ $variable }}_URL, value: "http://{{ . }}:8080"}
+# kube-proxy chooses a replica for each connection: one kept open would always reach the same one
+- {name: {{ $variable }}_KEEPALIVE, value: "0"}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "insure.serviceEnvironment" -}}
@@ -30,14 +89,15 @@
 - {name: SERVICE_HOST, value: "0.0.0.0"}
 - {name: SERVICE_PORT, value: "8080"}
 - {name: ENVIRONMENT, value: {{ $values.environment | quote }}}
+{{- if .service.database }}
 {{ include "insure.databaseEnvironment" . }}
-{{- range .service.needs }}
-{{- if hasKey $values.services . }}
-{{- $variable := . | upper | replace "-" "_" }}
-- {name: {{ $variable }}_URL, value: "http://{{ . }}:8080"}
-# kube-proxy chooses a replica for each connection: one kept open would always reach the same one
-- {name: {{ $variable }}_KEEPALIVE, value: "0"}
 {{- end }}
+{{- include "insure.needsEnvironment" . }}
+{{- range $variable, $file := include "insure.secretFiles" . | fromJson }}
+- {name: {{ $variable }}, value: {{ printf "/etc/insure-secrets/%s" $file | quote }}}
+{{- end }}
+{{- if or (eq .name "insurer-stub") (has "insurer-stub" .service.needs) }}
+- {name: INSURERS, value: {{ $values.insurers | int64 | quote }}}
 {{- end }}
 {{- if .service.front }}
 - {name: PARTNER_PER_MINUTE, value: {{ $values.limits.partnerPerMinute | int64 | quote }}}
@@ -53,11 +113,12 @@
 {{- define "insure.servicePod" -}}
 {{/* dict: root, name, service */ -}}
 {{- $service := .service -}}
+{{- $volume := include "insure.secretVolume" (dict "root" .root "database" $service.database "files" (include "insure.secretFiles" . | fromJson | values | sortAlpha)) -}}
 {{ include "insure.podSpec" (dict "root" .root "component" .name "grace" (include "insure.grace" .root)) }}
 containers:
   - name: {{ .name }}
     {{- include "insure.image" (dict "root" .root "image" "service") | nindent 4 }}
-    command: [python, -m, {{ $service.module }}, serve]
+    command: [python, -m, {{ $service.module }}, {{ $service.command | default "serve" }}]
     env:
       {{- include "insure.serviceEnvironment" . | nindent 6 }}
     ports:
@@ -92,10 +153,14 @@ containers:
     {{- include "insure.containerSecurity" . | nindent 4 }}
     volumeMounts:
       {{- include "insure.scratchMounts" . | nindent 6 }}
-      - {name: database, mountPath: /etc/insure-secrets, readOnly: true}
+      {{- if $volume }}
+      {{- include "insure.secretMount" . | nindent 6 }}
+      {{- end }}
 volumes:
   {{- include "insure.scratchVolumes" . | nindent 2 }}
-  {{- include "insure.databaseSecret" . | nindent 2 }}
+  {{- with $volume }}
+  {{- . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "insure.zoneAgentPod" -}}

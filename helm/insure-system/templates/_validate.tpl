@@ -25,13 +25,24 @@
 {{/* dict: root, name, service */ -}}
 {{- $where := printf "services.%s" .name -}}
 {{- $known := keys .root.Values.services | sortAlpha -}}
-{{- if has .name (list "gateway" "edge" "prometheus" "zone-agent" "postgresql" "migrations" "load" "test") }}
+{{- if has .name (list "gateway" "edge" "prometheus" "zone-agent" "postgresql" "redis" "sentinel" "rabbitmq" "migrations" "load" "test") }}
 {{- fail (printf "%s: this name belongs to a part of the chart; take another" $where) }}
 {{- end }}
 {{- range .service.needs }}
-{{- if not (or (eq . "postgresql") (has . $known)) }}
-{{- fail (printf "%s.needs: there is no service %q; there are: postgresql, %s" $where . (join ", " $known)) }}
+{{- if not (or (has . (list "postgresql" "rabbitmq" "redis")) (has . $known)) }}
+{{- fail (printf "%s.needs: there is no service %q; there are: postgresql, rabbitmq, redis, %s" $where . (join ", " $known)) }}
 {{- end }}
+{{- end }}
+{{- range .service.callers }}
+{{- if not (has . $known) }}
+{{- fail (printf "%s.callers: there is no service %q; there are: %s" $where . (join ", " $known)) }}
+{{- end }}
+{{- end }}
+{{- if and .service.public (not .service.front) (not (has .name (list "ins-comp-settlement" "insurer-stub" "web"))) }}
+{{- fail (printf "%s.public: the gateway has no route to it; it leads to the front, ins-comp-settlement, insurer-stub and web" $where) }}
+{{- end }}
+{{- if and (has "postgresql" .service.needs) (not .service.database) }}
+{{- fail (printf "%s.database: is missing; it needs postgresql" $where) }}
 {{- end }}
 {{- with .service.memory }}
 {{- if gt (float64 .requestMib) (float64 .limitMib) }}

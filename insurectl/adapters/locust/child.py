@@ -86,9 +86,19 @@ def play(job: Job, parent: Parent) -> int:
     job = _within_file_limit(job)
     try:
         player = Player(job, connector(job), parent.tell)
+        if job.child == 0:
+            player.prepare()
     except BadFile as error:
         parent.tell("bad", message=str(error))
         return 2
+    try:
+        return _when_told(player, parent)
+    finally:
+        if job.child == 0:
+            player.finish()
+
+
+def _when_told(player: Player, parent: Parent) -> int:
     _rarely_look_for_garbage()
     parent.tell("ready")
     words = _in_a_thread(lambda: _order(parent))

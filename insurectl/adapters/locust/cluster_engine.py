@@ -67,7 +67,7 @@ class _Pods:
 
     def spawn(self, lines: "queue.Queue[Line]") -> None:
         engine, workers = self._engine, self._engine.workers
-        orders, keys = self._inputs()
+        orders, credentials = self._inputs()
         remove(engine.cluster, workers)
         place = Place(
             cluster=engine.cluster,
@@ -83,32 +83,32 @@ class _Pods:
                 self._name,
                 lasts_s=READY_TIMEOUT_S + len(self._job.rates) + engine.drain_s + SPARE_S,
                 notes={objects.RUN: self._job.run_id, objects.PARENT: json.dumps(parent())},
-                with_keys=keys is not None,
+                with_credentials=credentials is not None,
             )
         )
         engine.cluster.create(objects.inputs(workers, made, orders))
-        if keys is not None:
-            engine.cluster.create(objects.keys(workers, made, keys))
+        if credentials is not None:
+            engine.cluster.create(objects.credentials(workers, made, credentials))
         for worker in self._workers:
             worker.start()
 
     def _inputs(self) -> tuple[bytes, bytes | None]:
-        """What all workers get, and the partners' keys."""
+        """What all workers get, and what lets the load in."""
         job, engine = self._job, self._engine
         orders = replace(
             engine.orders(job, child=0, children=engine.workers.count),
             base_url=engine.inside_url(job.base_url).rstrip("/"),
             journey_file=Path(job.scenario.journey_file).name,
-            partner_keys_file="",
+            credentials_file="",
         )
         journey = Path(job.scenario.journey_file).absolute()
         packed = pack(journey, TypeAdapter(Job).dump_json(orders))
-        if not job.partner_keys_file:
+        if not job.credentials_file:
             return packed, None
         try:
-            return packed, Path(job.partner_keys_file).read_bytes()
+            return packed, Path(job.credentials_file).read_bytes()
         except OSError as error:
-            raise BadFile(job.partner_keys_file, f"can't be read: {error.strerror}") from error
+            raise BadFile(job.credentials_file, f"can't be read: {error.strerror}") from error
 
     def not_started(self, child: Child) -> InsurectlError:
         worker = self._workers[self.children.index(child)]

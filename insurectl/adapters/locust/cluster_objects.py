@@ -1,4 +1,4 @@
-"""What a load inside a cluster is made of there: a Job, its inputs, and the keys as a Secret."""
+"""What a load is made of inside a cluster: a Job, its inputs, and its credentials as a Secret."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 CONTAINER = "load"
-INPUTS, KEYS, ROOM = "/etc/insure/load", "/etc/insure-secrets/load", "/run/insure"
+INPUTS, CREDENTIALS, ROOM = "/etc/insure/load", "/etc/insure-secrets/load", "/run/insure"
+FILE = "credentials.json"
 USER = 10001
 TTL_S = 300  # what is left by an insurectl that was killed goes by itself
 RUN, PARENT = "insurectl.run", "insurectl.parent"  # annotations of the Job
@@ -41,7 +42,7 @@ def labels(system: str) -> dict[str, str]:
 
 
 def load_job(
-    workers: Workers, name: str, *, lasts_s: float, notes: Mapping[str, str], with_keys: bool
+    workers: Workers, name: str, *, lasts_s: float, notes: Mapping[str, str], with_credentials: bool
 ) -> Manifest:
     """The Job. A worker that fails is not replaced: its part of the load would be missing."""
     return {
@@ -57,7 +58,7 @@ def load_job(
             "ttlSecondsAfterFinished": TTL_S,
             "template": {
                 "metadata": {"labels": labels(workers.system)},
-                "spec": _pod(workers, name, with_keys=with_keys),
+                "spec": _pod(workers, name, with_credentials=with_credentials),
             },
         },
     }
@@ -74,15 +75,15 @@ def inputs(workers: Workers, job: Manifest, packed: bytes) -> Manifest:
     }
 
 
-def keys(workers: Workers, job: Manifest, content: bytes) -> Manifest:
-    """The Secret with the partners' keys, one a line."""
+def credentials(workers: Workers, job: Manifest, content: bytes) -> Manifest:
+    """The Secret with what lets the load in."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": _owned(workers, job),
         "type": "Opaque",
         "immutable": True,
-        "data": {"keys": base64.b64encode(content).decode()},
+        "data": {FILE: base64.b64encode(content).decode()},
     }
 
 
@@ -96,14 +97,15 @@ def _owned(workers: Workers, job: Manifest) -> Manifest:
     return {**_meta(workers, job["metadata"]["name"]), "ownerReferences": [owner]}
 
 
-def _pod(workers: Workers, name: str, *, with_keys: bool) -> Manifest:
+def _pod(workers: Workers, name: str, *, with_credentials: bool) -> Manifest:
     volumes: list[Manifest] = [
         {"name": "inputs", "configMap": {"name": name}},
         {"name": "room", "emptyDir": {"sizeLimit": f"{ROOM_MIB}Mi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": f"{ROOM_MIB}Mi"}},
     ]
-    if with_keys:
-        volumes.append({"name": "keys", "secret": {"secretName": name, "defaultMode": 0o440}})
+    if with_credentials:
+        secret = {"secretName": name, "defaultMode": 0o440}
+        volumes.append({"name": "credentials", "secret": secret})
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 5,
@@ -125,18 +127,18 @@ def _pod(workers: Workers, name: str, *, with_keys: bool) -> Manifest:
                 "labelSelector": {"matchLabels": labels(workers.system)},
             }
         ],
-        "containers": [_container(workers, with_keys=with_keys)],
+        "containers": [_container(workers, with_credentials=with_credentials)],
         "volumes": volumes,
     }
 
 
-def _container(workers: Workers, *, with_keys: bool) -> Manifest:
+def _container(workers: Workers, *, with_credentials: bool) -> Manifest:
     size = {"cpu": f"{workers.cpu * 1000:.0f}m", "memory": f"{workers.memory_mib}Mi"}
     env = {"LOAD_INPUTS": INPUTS, "LOAD_ROOM": ROOM, "PYTHONDONTWRITEBYTECODE": "1"}
     mounts = {"inputs": INPUTS, "room": ROOM, "tmp": "/tmp"}  # one of its own
-    if with_keys:
-        env["LOAD_PARTNER_KEYS"] = f"{KEYS}/keys"
-        mounts["keys"] = KEYS
+    if with_credentials:
+        env["LOAD_CREDENTIALS"] = f"{CREDENTIALS}/{FILE}"
+        mounts["credentials"] = CREDENTIALS
     return {
         "name": CONTAINER,
         "image": workers.image,
@@ -150,7 +152,7 @@ def _container(workers: Workers, *, with_keys: bool) -> Manifest:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": key, "mountPath": path, "readOnly": key in {"inputs", "keys"}}
+            {"name": key, "mountPath": path, "readOnly": key in {"inputs", "credentials"}}
             for key, path in mounts.items()
         ],
     }

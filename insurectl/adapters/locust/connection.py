@@ -8,8 +8,9 @@ connections than that, each request would open a new one.
 """
 
 import socket
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -28,6 +29,7 @@ from geventhttpclient.useragent import ConnectionError as AgentError
 
 from insurectl.adapters.locust.http import Reply
 
+Take = Callable[[bytes], bool]
 ANY_STATUS = frozenset(range(100, 600))  # the journey's Http judges, not the agent
 BLOCK = 16384
 PEEK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -76,6 +78,50 @@ class Connection:
             return Reply(answer.status_code, headers_of, answer.content)
         except NO_ANSWER as error:
             return Reply(0, {}, b"", kind(error))
+
+    def stream(self, path: str, headers: Mapping[str, str], take: Take, within_s: float) -> Reply:
+        """GET a body that comes in pieces; ``take`` gets each as it comes and says whether that
+        was all that is wanted. A body of an answer that is no 200 is read as any other."""
+        until_s = time.monotonic() + within_s
+        try:
+            answer = self._exchange("GET", path, headers, b"")
+            try:
+                rest = self._pieces(answer, take, until_s)
+            finally:
+                answer.release()
+            headers_of: Any = answer.info()
+            return Reply(answer.status_code, headers_of, rest)
+        except NO_ANSWER as error:
+            return Reply(0, {}, b"", kind(error))
+
+    def _pieces(self, answer: HTTPSocketPoolResponse, take: Take, until_s: float) -> bytes:
+        """Hands them on; gives back what was not for ``take``."""
+        rest = bytearray()
+        while True:
+            piece = bytes(answer._body_buffer)
+            answer._body_buffer.clear()
+            if answer.status_code != 200:
+                rest += piece
+            elif piece and take(piece):
+                return b""
+            sock = answer._sock
+            if answer.message_complete or sock is None:
+                return bytes(rest)
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            sock.settimeout(left_s)
+            try:
+                data = sock.recv(BLOCK)
+            finally:
+                sock.settimeout(self._pool.network_timeout)
+            try:
+                answer.feed(data)
+            except HTTPParseError:
+                if data:
+                    raise
+            if not data and not answer.message_complete:
+                raise HTTPConnectionClosed("connection closed.")
 
     def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes

@@ -23,7 +23,7 @@ class Job:
     seed: int
     warmup_s: float
     data: Mapping[str, str | int | float]
-    partner_keys_file: str
+    credentials_file: str
     child: int
     children: int
     sessions: int
@@ -57,7 +57,7 @@ class Generator:
             seed=job.seed,
             warmup_s=scenario.warmup_s,
             data=scenario.data,
-            partner_keys_file=job.partner_keys_file,
+            credentials_file=job.credentials_file,
             child=child,
             children=children,
             sessions=max(1, self.sessions // children),

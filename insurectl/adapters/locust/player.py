@@ -18,6 +18,7 @@ import gevent  # type: ignore[import-untyped] # it has no types
 from gevent.event import Event  # type: ignore[import-untyped] # it has no types
 from gevent.lock import Semaphore  # type: ignore[import-untyped] # it has no types
 
+from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.adapters.locust import journey_file
 from insurectl.adapters.locust.connection import Connection
 from insurectl.adapters.locust.http import JourneyHttp
@@ -35,16 +36,11 @@ class Session:
     """A journey and what it speaks through."""
 
     def __init__(self, player: "Player") -> None:
-        job = player.job
         self._connection = player.connect()
-        self.http = JourneyHttp(self._connection.send, player.keep, player.now)
-        self.journey = player.journey(
-            self.http,
-            data=job.data,
-            partner_keys=player.partner_keys,
-            run_id=job.run_id,
-            seed=job.seed,
+        self.http = JourneyHttp(
+            self._connection.send, player.keep, player.now, self._connection.stream
         )
+        self.journey = player.made(self.http)
 
     def arrive(self, number: int, intended_s: float | None) -> None:
         """Another arrival: it has no cookies, but the connection stays open."""
@@ -61,8 +57,9 @@ class Player:
     ) -> None:
         self.job, self.connect, self._tell = job, connect, tell
         self.journey = journey_file.load(Path(job.journey_file))
-        keys = Path(job.partner_keys_file) if job.partner_keys_file else None
-        self.partner_keys = keys.read_text(encoding="utf-8").split() if keys else []
+        file = Path(job.credentials_file) if job.credentials_file else None
+        self._credentials = LoadCredentials.read(file) if file else LoadCredentials()
+        self._minter = Minter(self._credentials.token_private_pem)
         self.tally = Tally(job.warmup_s)
         self.bad: BadFile | None = None
         self._stopped = Event()  # at once, nobody waits for answers
@@ -74,6 +71,48 @@ class Player:
         self._sessions: list[Session] = []
         self._free = [self._new_session()]  # now, so that a journey that can't be made is known
         self._spare = Semaphore(job.sessions)
+
+    def made(self, http: JourneyHttp) -> Any:
+        """A journey that speaks through ``http``."""
+        return self.journey(
+            http,
+            data=self.job.data,
+            partner_keys=self._credentials.partner_keys,
+            run_id=self.job.run_id,
+            seed=self.job.seed,
+            token=self._minter.token,
+            operator=self._credentials.operator,
+        )
+
+    def prepare(self) -> None:
+        """The journey's own; BadFile when it, or a request in it, fails."""
+        self._once("prepare")
+
+    def finish(self) -> None:
+        """The journey's own; what fails in it is known afterwards as ``bad``."""
+        try:
+            self._once("finish")
+        except BadFile as error:
+            self.bad = self.bad or error
+
+    def _once(self, part: str) -> None:
+        failed: list[Sample] = []
+
+        def keep(sample: Sample) -> None:
+            if sample.failure is not None:
+                failed.append(sample)
+
+        connection = self.connect()
+        http = JourneyHttp(connection.send, keep, time.monotonic, connection.stream)
+        file = Path(self.job.journey_file)
+        try:
+            getattr(self.made(http), part)()
+        except Exception as error:  # whatever a file of the user may raise
+            raise journey_file.problem(file, error) from error
+        http.settle()
+        if failed:
+            told = f"its {part} failed: {failed[0].name}: {failed[0].failure}"
+            raise BadFile(file, told)
 
     def play(self, start_s: float) -> None:
         """From the start (``time.monotonic``) to the last answer, or until it is stopped."""

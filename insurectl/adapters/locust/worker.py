@@ -94,7 +94,7 @@ def _job(inputs: Path, room: Path) -> Job:
         job,
         child=int(os.environ["JOB_COMPLETION_INDEX"]),
         journey_file=str(files / job.journey_file),
-        partner_keys_file=os.environ.get("LOAD_PARTNER_KEYS", ""),
+        credentials_file=os.environ.get("LOAD_CREDENTIALS", ""),
     )
 
 

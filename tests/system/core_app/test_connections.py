@@ -49,7 +49,12 @@ def test_the_environment_says_whether_it_is_kept(
     monkeypatch: pytest.MonkeyPatch, told: str | None, kept: bool
 ) -> None:
     monkeypatch.setenv("CLIENT_INFO_URL", "http://client-info:8080")
-    monkeypatch.delenv("CLIENT_INFO_KEEPALIVE", raising=False)
-    if told is not None:
-        monkeypatch.setenv("CLIENT_INFO_KEEPALIVE", told)
-    assert CoreAppSettings().client_info_keepalive is kept
+    monkeypatch.setenv("OSAGO_AGGREGATOR_URL", "http://osago-aggregator:8080")
+    monkeypatch.setenv("TOKEN_PUBLIC_KEY_FILE", "token-public.pem")
+    monkeypatch.setenv("CALL_SECRET_FILE", "call-core-app")
+    for name in ("CLIENT_INFO_KEEPALIVE", "OSAGO_AGGREGATOR_KEEPALIVE"):
+        monkeypatch.delenv(name, raising=False)
+        if told is not None:
+            monkeypatch.setenv(name, told)
+    settings = CoreAppSettings()
+    assert settings.client_info_keepalive is settings.osago_aggregator_keepalive is kept

@@ -107,7 +107,7 @@ def deployed(target: ClusterTarget, *zones: str) -> None:
             Zone(name=site.zone, gateway_url="", prometheus_url="")
             for site in ground(*zones).sites
         ),
-        costs={}, tuning=tuning(), clients=1, partner_keys_file="", slots={},
+        costs={}, tuning=tuning(), clients=1, credentials_file="", slots={},
     )  # fmt: skip
     cluster_record.settled(target.state, record, 7)
 

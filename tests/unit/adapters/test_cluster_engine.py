@@ -188,20 +188,20 @@ def test_an_image_that_is_not_there_is_not_waited_for() -> None:
 # ---- what it is made of there ----
 
 
-def test_keys_are_in_a_secret_only_and_all_goes_with_the_job() -> None:
-    job = objects.load_job(WORKERS, "load-1", lasts_s=60, notes={}, with_keys=True)
+def test_credentials_are_in_a_secret_only_and_all_goes_with_the_job() -> None:
+    job = objects.load_job(WORKERS, "load-1", lasts_s=60, notes={}, with_credentials=True)
     made = {**job, "metadata": {**job["metadata"], "uid": "u"}}
     config = objects.inputs(WORKERS, made, b"packed")
-    secret = objects.keys(WORKERS, made, b"key-of-a-partner")
+    secret = objects.credentials(WORKERS, made, b"key-of-a-partner")
     assert "key-of-a-partner" not in json.dumps([job, config])
-    assert secret["data"]["keys"] == "a2V5LW9mLWEtcGFydG5lcg=="
+    assert secret["data"]["credentials.json"] == "a2V5LW9mLWEtcGFydG5lcg=="
     for one in (config, secret):
         assert [owner["uid"] for owner in one["metadata"]["ownerReferences"]] == ["u"]
         assert one["metadata"]["labels"] == job["metadata"]["labels"]
 
 
 def test_a_worker_owns_its_core_and_no_rights() -> None:
-    job = objects.load_job(WORKERS, "load-1", lasts_s=60, notes={}, with_keys=False)
+    job = objects.load_job(WORKERS, "load-1", lasts_s=60, notes={}, with_credentials=False)
     spec = job["spec"]
     assert (spec["completions"], spec["parallelism"], spec["backoffLimit"]) == (2, 2, 0)
     pod = spec["template"]["spec"]

@@ -79,7 +79,7 @@ def test_a_load_whose_every_zone_goes_is_refused(tmp_path: Path) -> None:
         scale=1.0,
         folder=tmp_path,
         processes=1,
-        partner_keys_file="",
+        credentials_file="",
     )
     with pytest.raises(BadInput, match="b is away, a is to be taken away: play it from here"):
         LoadFromInside(folder, workers=1, cpu=0.5).play(job, lambda _: None)

@@ -27,7 +27,7 @@ def deployment(target: str = "kind") -> Deployment:
         costs={},
         tuning=tuning(),
         clients=1,
-        partner_keys_file="",
+        credentials_file="",
         slots={},
     )
 

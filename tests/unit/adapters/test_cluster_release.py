@@ -74,9 +74,23 @@ def test_what_the_user_chose_reaches_the_zone(tmp_path: Path) -> None:
 
 
 def test_new_passwords_of_a_database_elsewhere_are_told(tmp_path: Path) -> None:
-    laid = ground(OUTSIDE, INSIDE)
-    assert values(tmp_path, laid)["secrets"]["revision"]
-    assert "secrets" not in values(tmp_path, replace(laid, database=None))
+    laid, own = ground(OUTSIDE, INSIDE), replace(ground(OUTSIDE, INSIDE), database=None)
+    first = (
+        values(tmp_path, laid)["secrets"]["revision"],
+        values(tmp_path, own)["secrets"]["revision"],
+    )
+    assert values(tmp_path, laid)["secrets"]["revision"] == first[0]
+    (tmp_path / "x" / "secrets" / "core_app").write_text("another")
+    assert values(tmp_path, laid)["secrets"]["revision"] != first[0]
+    assert values(tmp_path, own)["secrets"]["revision"] == first[1]
+
+
+def test_a_new_secret_of_a_service_is_told(tmp_path: Path) -> None:
+    laid = replace(ground(OUTSIDE, INSIDE), database=None)
+    first = values(tmp_path, laid)["secrets"]["revision"]
+    (tmp_path / "x" / "secrets" / "call-core-app").write_text("another")
+    assert values(tmp_path, laid)["secrets"]["revision"] != first
+    assert "another" not in f"{values(tmp_path, laid)}"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from insurectl.adapters.cluster_secrets import check_given, revision
+from insurectl.adapters import service_secrets, topology
+from insurectl.adapters.cluster_secrets import check_given, of_services, revision
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput
 
@@ -42,6 +43,24 @@ def test_an_empty_one_is_refused(state: LocalState) -> None:
     (state.secrets / "core_app").write_text("\n")
     with pytest.raises(BadInput, match=r"no password in \S+/core_app$"):
         check_given(state, "db:5432", ROLES)
+
+
+def test_services_have_the_same_secrets_after_every_deploy(state: LocalState) -> None:
+    known = topology.bundled()
+    first = of_services(state, known)
+    assert of_services(state, known) == first
+    assert set(first) == set(service_secrets.needed(known))
+    for name in first:
+        assert (state.secrets / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_callee_knows_a_callers_secret_by_its_hash_alone(state: LocalState) -> None:
+    first = of_services(state, topology.bundled())
+    (state.secrets / "call-core-app").write_text("another")
+    second = of_services(state, topology.bundled())
+    changed = {name for name, content in first.items() if second[name] != content}
+    assert changed == {"call-core-app", "callers-client-info", "callers-osago-aggregator"}
+    assert "another" not in second["callers-client-info"]
 
 
 def test_a_new_password_is_another_revision_and_only_that(state: LocalState) -> None:

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from insurectl.adapters import topology
 from insurectl.adapters.address_plan import AddressPlan
 from insurectl.adapters.local_config import LocalConfig
 from insurectl.adapters.local_state import LocalState
+from insurectl.records import Cost
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +76,103 @@ def test_a_service_is_told_its_costs_and_where_the_mesh_is(tmp_path: Path) -> No
     assert told["COST_WORKER_MS"] == "120"
     assert told["CLIENT_INFO_URL"] == "http://127.0.20.11:18101"
     assert told["SERVICE_HOST"] == "127.0.20.43"
+
+
+@pytest.mark.parametrize(
+    ("service", "told"),
+    [
+        pytest.param(
+            "core-app",
+            {
+                "BROKER_HOST": "127.0.20.19",
+                "BROKER_PORT": "18072",
+                "BROKER_USER": "core-app",
+                "OSAGO_AGGREGATOR_URL": "http://127.0.20.11:18102",
+                "PARTNER_PER_MINUTE": "10",
+            },
+            id="the broker of its zone, and the services it calls",
+        ),
+        pytest.param(
+            "osago-aggregator",
+            {
+                "REDIS_SENTINELS": "127.0.20.16:18078,127.0.20.17:18078,127.0.20.18:18078",
+                "REDIS_NAME": "insure",
+                "REDIS_USER": "osago-aggregator",
+                "INSURERS": "10",
+            },
+            id="the Sentinels of its zone",
+        ),
+        pytest.param(
+            "core-app-relay",
+            {
+                "DATABASE_NAME": "core_app",
+                "DATABASE_POOL_SIZE": "2",
+                "BROKER_USER": "core-app-relay",
+            },
+            id="another's database",
+        ),
+    ],
+)
+def test_a_service_is_told_where_its_servers_are(
+    tmp_path: Path, service: str, told: dict[str, str]
+) -> None:
+    made = config(tmp_path)
+    found = made.environment("b", made.plan.topology.service(service), 0)
+    assert {name: found.get(name) for name in told} == told
+
+
+@pytest.mark.parametrize(
+    ("service", "absent"),
+    [("web", "DATABASE_"), ("web", "BROKER_"), ("client-info", "REDIS_"), ("core-app", "INSURERS")],
+)
+def test_a_service_is_told_of_nothing_that_it_does_not_need(
+    tmp_path: Path, service: str, absent: str
+) -> None:
+    made = config(tmp_path)
+    found = made.environment("a", made.plan.topology.service(service), 0)
+    assert not [name for name in found if name.startswith(absent)]
+
+
+def test_secrets_are_told_as_files(tmp_path: Path) -> None:
+    made = config(tmp_path)
+    found = made.environment("a", made.plan.topology.service("osago-aggregator"), 0)
+    files = {name: Path(value) for name, value in found.items() if name.endswith("_FILE")}
+    assert files == {
+        "REDIS_PASSWORD_FILE": tmp_path / "secrets" / "redis-osago-aggregator",
+        "CALL_SECRET_FILE": tmp_path / "secrets" / "call-osago-aggregator",
+        "CALLERS_FILE": tmp_path / "secrets" / "callers-osago-aggregator",
+    }
+
+
+@pytest.mark.parametrize(("cost", "told"), [(120, "120"), (120.0, "120"), (0.5, "0.5")])
+def test_a_cost_reads_the_same_after_it_was_kept(tmp_path: Path, cost: float, told: str) -> None:
+    made = config(tmp_path)
+    made = replace(made, costs={**made.costs, "core-app": Cost(worker_ms=cost)})
+    found = made.environment("a", made.plan.topology.service("core-app"), 0)
+    assert found["COST_WORKER_MS"] == told
+
+
+def test_a_second_redis_follows_the_first_only_by_what_the_sentinels_say(tmp_path: Path) -> None:
+    assert "replicaof" not in text(tmp_path, "redis-0.conf") + text(tmp_path, "redis-1.conf")
+    assert "sentinel monitor insure 127.0.10.14 18079 2" in text(tmp_path, "sentinel-2.conf")
+
+
+def test_the_broker_knows_those_who_need_it_and_their_hashes_alone(tmp_path: Path) -> None:
+    made = config(tmp_path)
+    made.write()
+    path = LocalState(tmp_path).zone("a") / "rabbitmq-definitions.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    users = json.loads(path.read_text())["users"]
+    assert {user["name"] for user in users} == {
+        "core-app",
+        "core-app-relay",
+        "ins-product-aggregator",
+        "ins-comp-settlement",
+    }
+    for user in users:
+        password = (tmp_path / "secrets" / f"broker-{user['name']}").read_bytes()
+        kept = base64.b64decode(user["password_hash"])
+        assert kept[4:] == hashlib.sha256(kept[:4] + password).digest()
 
 
 def test_no_password_stands_in_a_configuration(tmp_path: Path) -> None:

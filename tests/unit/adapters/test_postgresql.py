@@ -9,17 +9,16 @@ from insurectl.errors import BadInput
 
 def test_pools_that_need_more_than_the_server_gives_are_refused() -> None:
     known = topology.bundled()
-    databases = {name: service.database for name, service in known.services.items()}
-    greedy = {name: replace(database, pool=40) for name, database in databases.items()}
+    wanted = ("core-app", "client-info")
+    greedy = {name: replace(known.databases()[name], pool=40) for name in wanted}
     with pytest.raises(BadInput, match=r"800 connections \(core-app 480, client-info 320\)"):
         postgresql.check_connections(known.tuning(), greedy, 2, 230)
 
 
 def test_the_bundled_topology_fits_its_own_server() -> None:
     known = topology.bundled()
-    databases = {name: service.database for name, service in known.services.items()}
     allowed = known.max_connections - known.reserved_connections
-    postgresql.check_connections(known.tuning(), databases, len(known.zones), allowed)
+    postgresql.check_connections(known.tuning(), known.databases(), len(known.zones), allowed)
 
 
 def test_a_secret_is_for_its_owner_alone_and_stays(tmp_path: Path) -> None:

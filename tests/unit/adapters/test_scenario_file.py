@@ -105,7 +105,7 @@ def test_windows_of_a_trace_are_scaled_by_the_peak_of_all_of_it(
     ("asked", "message"),
     [
         pytest.param("osago_peek", "no scenario 'osago_peek'; did you mean osago_peak", id="near"),
-        pytest.param("nothing", "there are: client_card, load_step, ", id="far"),
+        pytest.param("nothing", "there are: card_browse, evening, ", id="far"),
         pytest.param("probe", "no scenario 'probe'", id="another kind of file"),
         pytest.param("gone/trace.yaml", r"no file gone/trace.yaml.*did you mean trace", id="file"),
         pytest.param("../trace", r"no file \.\./trace", id="no way out of the folder"),

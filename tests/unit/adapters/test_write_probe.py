@@ -10,13 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
+from insurectl.adapters.load_credentials import LoadCredentials
 from insurectl.adapters.write_probe import WriteProbe
 from insurectl.errors import TargetNotReady
 from insurectl.ports import ProbeLog
+from system.shared.access import Person, Tokens
 
 PROBE = """
 path: /graphql
+customer: b408d4a9-e523-5db7-a50c-54f15825ba6b
 values: {client: "7"}
 id: [result, id]
 write: 'write key="$key" client="$client"'
@@ -34,6 +44,7 @@ class Register(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.ids: dict[str, str] = {}
         self.written = 0
+        self.authorizations: set[str | None] = set()
         self.lock = threading.Lock()
         self.in_the_way: Callable[[str, str], dict[str, Any] | int | None] = lambda kind, key: None
 
@@ -67,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.authorizations.add(self.headers["Authorization"])
         answer = self.server.answer(json.loads(body)["query"])
         self.send_response(answer if isinstance(answer, int) else 200)
         self.end_headers()
@@ -94,10 +106,14 @@ def probe(tmp_path: Path) -> WriteProbe:
 
 
 def play(
-    probe: WriteProbe, register: Register, log: Path, then: Callable[[], None] = lambda: None
+    probe: WriteProbe,
+    register: Register,
+    log: Path,
+    then: Callable[[], object] = lambda: None,
+    credentials: str = "",
 ) -> ProbeLog:
     """Some writes, then whatever befalls the server, then the check."""
-    probe.start(register.url, log)
+    probe.start(register.url, log, credentials)
     register.wait()
     probe._stop.set()
     assert probe._writer is not None
@@ -201,9 +217,22 @@ def test_a_proxy_is_not_asked(
     assert all(ok for _, ok, _ in play(probe, register, tmp_path / "log").writes)
 
 
+def test_it_writes_and_reads_as_the_customer_of_its_file(
+    probe: WriteProbe, register: Register, tmp_path: Path
+) -> None:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    LoadCredentials(token_private_pem=pem).write(tmp_path / "credentials.json")
+    play(probe, register, tmp_path / "log", credentials=str(tmp_path / "credentials.json"))
+    [authorization] = register.authorizations
+    person = Tokens(public).person(authorization)
+    assert person == Person("b408d4a9-e523-5db7-a50c-54f15825ba6b", "customer")
+
+
 def test_a_log_that_can_not_be_written_is_no_silent_end(
     probe: WriteProbe, register: Register, tmp_path: Path
 ) -> None:
-    probe.start(register.url, tmp_path / "not there" / "log")
+    probe.start(register.url, tmp_path / "not there" / "log", "")
     with pytest.raises(FileNotFoundError):
         probe.finish()

@@ -77,6 +77,17 @@ def service(name: str, **changed: Any) -> Object:
     return {"services": {name: changed}}
 
 
+def scaled() -> list[str]:
+    """Services that have an autoscaler by the values, sorted."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    return sorted(name for name, one in values["services"].items() if one["autoscaling"])
+
+
+def service_names() -> list[str]:
+    """All of them by the values, sorted."""
+    return sorted(yaml.safe_load((CHART / "values.yaml").read_text())["services"])
+
+
 def autoscaling(*metrics: Object, provider: str = "keda", **changed: Any) -> Object:
     """Values in which core-app scales on ``metrics``."""
     spec = {"min": 1, "max": 6, "metrics": list(metrics), **changed}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.chart.rendered import autoscaling, kinds, named, needs_helm, objects
+from tests.unit.chart.rendered import autoscaling, kinds, named, needs_helm, objects, scaled
 from tests.unit.chart.variants import (
     ALL,
     BEHAVIOR,
@@ -38,7 +38,7 @@ def test_one_provider_scales_every_service(
     values: dict[str, Any], there: str, not_there: str
 ) -> None:
     found = objects(values)
-    assert kinds(found, there) == ["client-info", "core-app"]
+    assert kinds(found, there) == scaled()
     assert kinds(found, not_there) == []
 
 

@@ -1,10 +1,12 @@
 """What holds for every object, whatever the values."""
 
+import json
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from insurectl.adapters import service_secrets, topology
 from tests.unit.chart.rendered import (
     kinds,
     named,
@@ -13,12 +15,14 @@ from tests.unit.chart.rendered import (
     outside,
     pods,
     service,
+    service_names,
 )
 from tests.unit.chart.typed import faults
 from tests.unit.chart.variants import ANOTHER, EXTERNAL, PLACED, VARIANTS, namespace
 
 pytestmark = [pytest.mark.cluster, needs_helm]
 variants = pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+SETS = {"postgresql", "rabbitmq", "redis", "sentinel"}
 CUSTOM = {"ScaledObject"}  # their types are the cluster's: the server-side dry run has them
 CLUSTER_WIDE = {"PriorityClass", "ClusterRole", "ClusterRoleBinding", "Namespace"}
 
@@ -36,7 +40,8 @@ def test_new_passwords_roll_the_pods_that_read_them_and_no_other() -> None:
         for revision in ("r1", "r2")
     )
     changed = {where for where, meta in first.items() if second[where] != meta}
-    assert changed == {"Deployment/client-info", "Deployment/core-app"}
+    servers = {f"StatefulSet/{name}" for name in ("redis", "sentinel", "rabbitmq")}
+    assert changed == {f"Deployment/{name}" for name in service_names()} | servers
 
 
 @variants
@@ -93,7 +98,7 @@ def test_services_lead_to_ports_that_are_there(values: dict[str, Any]) -> None:
     found = objects(values)
     for one in (o for o in found if o["kind"] == "Service"):
         name = one["metadata"]["name"]
-        kind = "StatefulSet" if name == "postgresql" else "Deployment"
+        kind = "StatefulSet" if name in SETS else "Deployment"
         (container,) = named(found, kind, name)["spec"]["template"]["spec"]["containers"]
         ports = {port["name"] for port in container["ports"]}
         assert {port["targetPort"] for port in one["spec"]["ports"]} <= ports
@@ -154,7 +159,7 @@ def test_a_service_more_is_one_entry_more() -> None:
         assert "another" in kinds(found, kind)
     assert "migrate-another" in kinds(found, "Job")
     config = named(found, "ConfigMap", "prometheus")["data"]["prometheus.yml"]
-    assert '"another|client-info|core-app"' in config
+    assert f'"{"|".join(sorted(["another", *service_names()]))}"' in config
 
 
 @pytest.mark.parametrize(
@@ -212,9 +217,106 @@ def test_migrations_run_before_the_new_version_and_after_a_database_of_their_own
 
 def test_a_service_reads_the_password_of_its_own_role_only() -> None:
     spec = named(objects(), "Deployment", "client-info")["spec"]["template"]["spec"]
-    (database,) = (v["secret"] for v in spec["volumes"] if "secret" in v)
-    assert database["secretName"] == "database"
-    assert [item["key"] for item in database["items"]] == ["client_info"]
+    assert _read(spec) == {"database": ["client_info"], "services": ["callers-client-info"]}
+
+
+def _read(spec: dict[str, Any]) -> dict[str, list[str]]:
+    """Secret -> keys of it that a pod has."""
+    sources = [
+        one["secret"]
+        for volume in spec["volumes"]
+        for one in volume.get("projected", {}).get("sources", ())
+    ]
+    return {one["name"]: [item["key"] for item in one["items"]] for one in sources}
+
+
+@pytest.mark.parametrize("name", service_names())
+def test_a_service_is_told_of_its_files_what_insurectl_makes(name: str) -> None:
+    spec = named(objects(), "Deployment", name)["spec"]["template"]["spec"]
+    env = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
+    known = topology.bundled()
+    service = known.services[name]
+    files = service_secrets.files(known, service)
+    told = {key: value for key, value in env.items() if key.endswith("_FILE")}
+    expected = {key: f"/etc/insure-secrets/{file}" for key, file in files.items()}
+    if service.database is not None:
+        expected["DATABASE_PASSWORD_FILE"] = f"/etc/insure-secrets/{service.database.role}"
+    assert told == expected
+    assert sorted(_read(spec).get("services", ())) == sorted(files.values())
+
+
+def test_servers_read_the_passwords_of_their_users_and_no_other() -> None:
+    found, known = objects(), topology.bundled()
+    read = {
+        name: _read(named(found, "StatefulSet", name)["spec"]["template"]["spec"])["services"]
+        for name in ("redis", "sentinel", "rabbitmq")
+    }
+    brokers = [f"broker-{one.name}" for one in known.services.values() if "rabbitmq" in one.needs]
+    assert sorted(read["rabbitmq"]) == sorted(brokers)
+    assert read["sentinel"] == ["redis-sentinel"]
+    assert read["redis"] == ["redis-replication", "redis-sentinel", "redis-osago-aggregator"]
+
+
+def test_all_that_is_read_is_made() -> None:
+    made = service_secrets.needed(topology.bundled())
+    for where, _, spec in pods(objects()):
+        assert set(_read(spec).get("services", ())) <= set(made), where
+
+
+def test_the_relay_runs_another_command_on_the_same_database_and_migrates_nothing() -> None:
+    found = objects()
+    spec = named(found, "Deployment", "core-app-relay")["spec"]["template"]["spec"]
+    assert spec["containers"][0]["command"] == ["python", "-m", "system.core_app", "relay"]
+    assert _read(spec)["database"] == ["core_app"]
+    jobs = {f"migrate-{one.name}" for one in topology.bundled().services.values() if one.migrates}
+    assert set(kinds(found, "Job")) == jobs
+
+
+def test_a_database_that_two_services_share_is_made_once() -> None:
+    told = json.loads(named(outside(), "ConfigMap", "postgresql")["data"]["values.json"])
+    names = [one["name"] for one in told["databases"]]
+    assert sorted(names) == ["client_info", "core_app", "products", "settlement"]
+
+
+def test_the_broker_is_told_whose_events_are_whose() -> None:
+    told = json.loads(named(objects(), "ConfigMap", "rabbitmq")["data"]["values.json"])
+    known = topology.bundled().services
+    for user in told["users"]:
+        service = known[user["name"]]
+        assert tuple(user["publishes"]) == service.publishes
+        assert tuple(user["consumes"]) == service.consumes
+
+
+@pytest.mark.parametrize(
+    ("external", "gone", "told"),
+    [
+        pytest.param(
+            {"redis": {"sentinels": ["s1.example.org:26379", "s2.example.org:26379"], "name": "x"}},
+            {"redis", "sentinel"},
+            {"REDIS_SENTINELS": "s1.example.org:26379,s2.example.org:26379", "REDIS_NAME": "x"},
+            id="Redis",
+        ),
+        pytest.param(
+            {"rabbitmq": {"host": "mq.example.org", "port": 5673}},
+            {"rabbitmq"},
+            {"BROKER_HOST": "mq.example.org", "BROKER_PORT": "5673"},
+            id="RabbitMQ",
+        ),
+    ],
+)
+def test_a_server_that_is_there_already_is_used_and_not_deployed(
+    external: dict[str, Any], gone: set[str], told: dict[str, str]
+) -> None:
+    found = objects({"external": external})
+    for kind in ("StatefulSet", "Service", "ConfigMap", "PodDisruptionBudget", "NetworkPolicy"):
+        assert gone.isdisjoint(kinds(found, kind)), kind
+    name = "osago-aggregator" if "redis" in gone else "ins-comp-settlement"
+    spec = named(found, "Deployment", name)["spec"]["template"]["spec"]
+    env = {one["name"]: one["value"] for one in spec["containers"][0]["env"]}
+    assert told.items() <= env.items()
+    rules = named(found, "ConfigMap", "prometheus")["data"]["alerts.yml"]
+    assert ("RedisWithoutPrimary" in rules) is ("redis" not in gone)
+    assert ("ZoneWithoutBroker" in rules) is ("rabbitmq" not in gone)
 
 
 def test_the_types_find_what_is_wrong() -> None:

@@ -27,10 +27,12 @@ ZONES = ("insure-default-a", "insure-default-b")
 BESIDE = "insure-default"
 IN_ZONE = (
     *("gateway", "core-app", "client-info", "prometheus", "zone-agent"),
+    *("osago-aggregator", "ins-product-aggregator", "ins-comp-settlement", "insurer-stub"),
+    *("web", "core-app-relay", "redis", "sentinel", "rabbitmq"),
     *("migrations", "load", "test", "stranger in the namespace"),
 )
 IN_BESIDE = ("edge", "postgresql", "load", "test")
-PORTS = (22, 443, 5432, 6443, 8080, 8404, 9090, 9113, 9114)
+PORTS = (22, 443, 5432, 5672, 6379, 6443, 8080, 8404, 9090, 9113, 9114, 9121, 15692, 25672, 26379)
 EDGE_STATS = {"prometheus": {"edge": "edge.insure-default.svc:8404"}}
 
 
@@ -110,6 +112,20 @@ def test_the_table_is_about_all_that_the_chart_deploys() -> None:
             {"external": {"postgresql": {"host": "db", "cidr": "203.0.113.8/32", "port": 5432}}},
             "core-app", "person", 5432, False, id="at its own address",
         ),
+        pytest.param(
+            {"external": {"rabbitmq": {"host": "mq", "cidr": "203.0.113.7/32"}}},
+            "core-app-relay", "person", 5672, True, id="a broker outside",
+        ),
+        pytest.param(
+            {"external": {"rabbitmq": {"host": "mq", "cidr": "203.0.113.8/32"}}},
+            "core-app-relay", "person", 5672, False, id="at its own address, too",
+        ),
+        pytest.param(
+            {"external": {"redis": {"sentinels": ["s:26380"], "cidr": "203.0.113.7/32"}}},
+            "osago-aggregator", "person", 26380, True, id="Sentinels outside",
+        ),
+        pytest.param({}, "web", "core-app", 8080, False, id="the page asks no service"),
+        pytest.param({}, "core-app", "redis", 6379, False, id="core-app has no part in Redis"),
         pytest.param(
             {"networkPolicy": {"kedaNamespace": None}},
             "keda", "prometheus", 9090, False, id="no KEDA",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.chart.rendered import autoscaling, named, needs_helm, objects
+from tests.unit.chart.rendered import autoscaling, named, needs_helm, objects, service_names
 from tests.unit.chart.variants import RESPONSE_TIME, RPS
 
 pytestmark = [pytest.mark.cluster, needs_helm]
@@ -37,7 +37,7 @@ def _alerts() -> str:
 def test_the_jobs_are_those_of_local() -> None:
     config = _config()
     assert [job["job_name"] for job in config["scrape_configs"]] == [
-        *("services", "gateway", "agent", "prometheus"),
+        *("services", "gateway", "rabbitmq", "redis", "agent", "prometheus"),
     ]
     assert config["global"]["external_labels"] == {"zone": "a"}
 
@@ -48,7 +48,7 @@ def test_services_have_the_labels_that_queries_ask_for() -> None:
     assert labels - {None} == {"service", "zone", "replica"}
     assert services["kubernetes_sd_configs"][0]["namespaces"] == {"own_namespace": True}
     kept = [rule["regex"] for rule in services["relabel_configs"] if rule.get("action") == "keep"]
-    assert kept == ["Running", "client-info|core-app", "http"]
+    assert kept == ["Running", "|".join(service_names()), "http"]
 
 
 def test_the_agent_tells_of_other_pods_under_their_own_names() -> None:
@@ -117,6 +117,36 @@ def test_promtool_finds_no_fault_in_the_alerts(tmp_path: Path) -> None:
             id="at the maximum",
         ),
         pytest.param(
+            'outbox_lag_seconds{service="core-app-relay"}', "31x20", "3m", "EventsLate",
+            {"severity": "critical", "service": "core-app-relay"}, id="events late",
+        ),
+        pytest.param(
+            'inbox_waiting_events{service="core-app"}', "2x20", "7m", "EventsWait",
+            {"severity": "warning", "service": "core-app"}, id="events wait",
+        ),
+        pytest.param(
+            'inbox_dead_events_total{service="core-app"}', "0 0 1x20", "3m", "DeadLetters",
+            {"severity": "warning", "service": "core-app"}, id="dead letters of an inbox",
+        ),
+        pytest.param(
+            'outbox_dead_events_total{service="core-app-relay"}', "0 0 1x20", "3m", "DeadLetters",
+            {"severity": "warning", "service": "core-app-relay"}, id="dead letters of an outbox",
+        ),
+        pytest.param(
+            'insurer_breaker_state{service="osago-aggregator",insurer="beta"}', "2x20", "3m",
+            "BreakerOpen",
+            {"severity": "warning", "service": "osago-aggregator", "insurer": "beta"},
+            id="breaker open",
+        ),
+        pytest.param(
+            'redis_instance_info{role="slave"}', "1x20", "3m", "RedisWithoutPrimary",
+            {"severity": "critical"}, id="only replicas",
+        ),
+        pytest.param(
+            'up{job="rabbitmq"}', "0x20", "3m", "ZoneWithoutBroker",
+            {"severity": "critical"}, id="no broker",
+        ),
+        pytest.param(
             'up{job="gateway",instance="10.0.0.1:9113"}', "0x20", "4m", "NotMeasured",
             {"severity": "warning", "job": "gateway", "instance": "10.0.0.1:9113"}, id="not read",
         ),
@@ -151,6 +181,13 @@ def test_a_zone_that_works_has_no_alert(tmp_path: Path) -> None:
         f"kube_pod_container_status_restarts_total{{{pod}}}": "1x60",
         f'{name}{{horizontalpodautoscaler="core-app"}}': "5x60",
         'up{job="services"}': "1x60",
+        'up{job="rabbitmq"}': "1x60",
+        'redis_instance_info{role="master",replica="redis-0"}': "1x20 _x40",
+        'redis_instance_info{role="master",replica="redis-1"}': "_x20 1x40",
+        'outbox_lag_seconds{service="core-app-relay"}': "0.2x60",
+        'inbox_waiting_events{service="core-app"}': "0x60",
+        'inbox_dead_events_total{service="core-app"}': "1x60",
+        'insurer_breaker_state{service="osago-aggregator",insurer="alpha"}': "1x60",
     }
     told = [{"series": key, "values": values} for key, values in series.items()]
     told += _buckets(("0.5", "0+60x60"), ("1", "0+60x60"), ("+Inf", "0+60x60"))
@@ -213,6 +250,7 @@ def _annotations(alert: str, labels: dict[str, str], value: str = "") -> dict[st
         if r["alert"] == alert and r["labels"].items() <= labels.items()
     )  # fmt: skip
     values = {"ManyErrors": "100%", "ManyRestarts": "4", "AutoscalerAtMaximum": "6"}
+    values |= {"EventsLate": "31", "EventsWait": "2"}
     value = value or values.get(alert, "")
     told = {}
     for key, text in rule["annotations"].items():

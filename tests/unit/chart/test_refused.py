@@ -37,6 +37,17 @@ CORE = "/services/core-app"
             service("core-app", replicas=-1), f"{CORE}/replicas", "minimum", id="replicas"
         ),
         pytest.param(
+            service("web", tokens="mint"), "/services/web/tokens", "'verify'", id="tokens"
+        ),
+        pytest.param(
+            service("core-app-relay", publishes=["policies issued"]),
+            "/services/core-app-relay/publishes/0", "does not match", id="event",
+        ),
+        pytest.param(
+            {"external": {"redis": {"name": "x"}}}, "/external/redis",
+            "missing property 'sentinels'", id="Redis without Sentinels",
+        ),
+        pytest.param(
             autoscaling({"type": "disk"}), f"{CORE}/autoscaling/metrics/0/type",
             "'memory', 'cpu', 'rps', 'responseTime', 'query'", id="metric",
         ),
@@ -79,8 +90,21 @@ def test_the_schema_names_the_place(values: dict[str, Any], place: str, reason: 
         pytest.param(
             service("core-app", needs=["cleint-info"]),
             'services.core-app.needs: there is no service "cleint-info"; there are: postgresql, '
-            "client-info, core-app",
+            "rabbitmq, redis, client-info, core-app",
             id="unknown need",
+        ),
+        pytest.param(
+            service("client-info", callers=["core"]),
+            'services.client-info.callers: there is no service "core"',
+            id="unknown caller",
+        ),
+        pytest.param(
+            service("client-info", public=True), "the gateway has no route to it", id="no route"
+        ),
+        pytest.param(
+            service("client-info", database=None),
+            "services.client-info.database: is missing",
+            id="no database",
         ),
         pytest.param(
             service("core-app", memory={"requestMib": 500, "limitMib": 400}),

@@ -9,6 +9,10 @@ from insurectl.adapters.topology import system_folder
 from tests.unit.chart.rendered import CHART
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+LEFT_OUT: dict[str, Any] = {  # what holds where one is left out, in both
+    **{"command": "serve", "needs": [], "callers": [], "publishes": [], "consumes": []},
+    **{"tokens": "none", "database": None, "migrates": True, "cost": {}},
+}
 TOPOLOGY = yaml.safe_load((system_folder() / "topology.yaml").read_text())
 
 
@@ -22,32 +26,43 @@ def test_a_service_is_what_the_topology_says(name: str) -> None:
 
 
 def test_the_limits_are_the_same() -> None:
-    assert VALUES["limits"]["partnerPerMinute"] == TOPOLOGY["limits"]["partner_per_minute"]
+    ours, theirs = VALUES["limits"], TOPOLOGY["limits"]
+    assert ours["partnerPerMinute"] == theirs["partner_per_minute"]
+    assert ours["peopleInFlight"] == theirs["people_in_flight"]
+    assert ours["peopleStreams"] == theirs["people_streams"]
+    assert VALUES["insurers"] == TOPOLOGY["insurers"]
     postgresql = TOPOLOGY["outside"]["postgresql"]
     assert VALUES["postgresql"]["maxConnections"] == postgresql["max_connections"]
 
 
-def test_the_values_name_a_secret_and_hold_none() -> None:
-    assert VALUES["secrets"] == {"database": "database", "revision": ""}
-    assert not [key for key in _keys(VALUES) if "password" in key.lower() or "token" in key.lower()]
+def test_the_values_name_secrets_and_hold_none() -> None:
+    named = {"database": "database", "services": "services", "revision": ""}
+    assert VALUES["secrets"] == named
+    told = {key.lower() for key in _keys(VALUES)} - {"tokens"}
+    assert not [key for key in told if "password" in key or "token" in key]
+    assert {one.get("tokens", "none") for one in VALUES["services"].values()} == {
+        *("none", "verify", "issue"),
+    }
 
 
 def _of_values(service: dict[str, Any]) -> dict[str, Any]:
-    scaling, memory = service["autoscaling"], service["memory"]
+    scaling, memory = service.get("autoscaling"), service["memory"]
     return {
-        **{key: service[key] for key in ("module", "needs", "database", "cost")},
+        **{key: service.get(key, value) for key, value in LEFT_OUT.items()},
+        "module": service["module"],
         "memory": (memory["requestMib"], memory["limitMib"]),
-        "autoscaling": (scaling["min"], scaling["max"], scaling["metrics"]),
+        "autoscaling": scaling and (scaling["min"], scaling["max"], scaling["metrics"]),
     }
 
 
 def _of_topology(service: dict[str, Any]) -> dict[str, Any]:
-    scaling, memory = service["autoscaling"], service["memory"]
-    metrics = [{"type": "memory", "utilizationPercent": scaling["memory_percent"]}]
+    scaling, memory = service.get("autoscaling"), service["memory"]
+    metric = {"type": "memory", "utilizationPercent": (scaling or {}).get("memory_percent")}
     return {
-        **{key: service[key] for key in ("module", "needs", "database", "cost")},
+        **{key: service.get(key, value) for key, value in LEFT_OUT.items()},
+        "module": service["module"],
         "memory": (memory["request_mib"], memory["limit_mib"]),
-        "autoscaling": (scaling["min"], scaling["max"], metrics),
+        "autoscaling": scaling and (scaling["min"], scaling["max"], [metric]),
     }
 
 

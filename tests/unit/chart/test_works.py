@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -29,16 +31,22 @@ def _targets(health: str, *names: str) -> tuple[int, str, bytes]:
     return _json({"data": {"activeTargets": targets}})
 
 
+def _refused(code: str, status: int = 401) -> tuple[int, str, bytes]:
+    _, kind, body = _json({"data": None, "errors": [{"extensions": {"code": code}}]})
+    return status, kind, body
+
+
 WELL = {
-    "/graphql": _json({"data": None, "errors": [{"extensions": {"code": "NOT_FOUND"}}]}),
+    "/graphql": _refused("UNAUTHENTICATED"),
     TARGETS: _targets("up", "gateway", "agent", "core-app"),
 }
 
 
-def _run(server: HttpServer) -> tuple[int, str]:
+def _run(server: HttpServer, more: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Exit code and what was printed, without patience."""
     told = ("GATEWAY", "PROMETHEUS", "EDGE", "EDGE_STATS")
     env = {**os.environ, **dict.fromkeys(told, server.url), "SERVICES": "core-app"}
+    env |= more or {}
     code = (
         f"import runpy, sys; m = runpy.run_path({str(WORKS)!r}); "
         "m['main'].__globals__['PATIENCE_S'] = -1; sys.exit(m['main']())"
@@ -54,6 +62,7 @@ def test_a_system_that_works_passes() -> None:
         server.answers = dict(WELL)
         code, told = _run(server)
     assert (code, told.count("ok ")) == (0, 6), told
+    assert "not checked: what people and operators see" in told
 
 
 @pytest.mark.parametrize(
@@ -64,8 +73,8 @@ def test_a_system_that_works_passes() -> None:
             "FAILED the zone is well: ", id="zone ill",
         ),
         pytest.param(
-            "/graphql", _json({"errors": [{"extensions": {"code": "UNAVAILABLE"}}]}),
-            "was asked for an unknown client, and says", id="a need is away",
+            "/graphql", _refused("UNAVAILABLE"),
+            "was asked for a card, and says", id="another refusal",
         ),
         pytest.param("/graphql", (200, "", b"<html>"), "FAILED GraphQL", id="no GraphQL"),
         pytest.param(
@@ -88,3 +97,27 @@ def test_what_does_not_work_is_named(path: str, answer: tuple[int, str, bytes], 
         code, said = _run(server)
     assert code == 1
     assert told in said
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "failed"),
+    [
+        pytest.param(
+            "/graphql", _refused("NOT_FOUND", 200), "refuses who has no token", id="let in"
+        ),
+        pytest.param("/auth/token", (401, "", b"{}"), "a customer signs in", id="not signed in"),
+        pytest.param("/settlement/v1/months", (503, "", b"{}"), "sees /settlement", id="away"),
+    ],
+)
+def test_people_are_signed_in_where_there_is_a_login_key(
+    path: str, answer: tuple[int, str, bytes], failed: str, tmp_path: Path
+) -> None:
+    key = tmp_path / "login-key"
+    key.write_text("key\n")
+    people = {"LOGIN_KEY_FILE": f"{key}", "OPERATOR_PATHS": "/settlement/v1/months"}
+    with serving() as server:
+        server.answers = {**WELL, "/auth/token": _json({"token": "t"}), path: answer}
+        _, told = _run(server, people)
+    lines = [line for line in told.splitlines() if failed in line]
+    assert lines
+    assert all(line.startswith("FAILED") for line in lines)

@@ -34,6 +34,8 @@ EXTERNAL = {
         "authentication": {"name": "prometheus", "modes": "bearer"},
     },
     "edge": {"url": "https://edge.example.org"},
+    "redis": {"sentinels": ["redis.example.org:26379"], "cidr": "192.0.2.8/32"},
+    "rabbitmq": {"host": "mq.example.org", "port": 5673, "cidr": "192.0.2.9/32"},
 }
 STORAGE = {"storage": {"class": "standard", "size": "5Gi"}}
 PLACED = {
@@ -41,7 +43,7 @@ PLACED = {
     "nodeSelector": {"topology.kubernetes.io/zone": "a"},
     "tolerations": [{"key": "zone", "operator": "Equal", "value": "a", "effect": "NoSchedule"}],
     "imagePullSecrets": ["registry"],
-    "prometheus": STORAGE,
+    **{name: STORAGE for name in ("prometheus", "redis", "rabbitmq")},
 }
 HPA = autoscaling(*ALL, provider="hpa", behavior=BEHAVIOR)
 HPA["autoscaling"]["hpa"] = {"customMetrics": True, "externalMetrics": True}
@@ -61,6 +63,16 @@ VARIANTS: dict[str, Mapping[str, Any]] = {
     "both in one": {"parts": {"zone": True, "outside": True}},
     "every metric, KEDA": autoscaling(*ALL, behavior=BEHAVIOR),
     "every metric, HPA": HPA,
+    "neither Redis nor RabbitMQ is needed": {
+        "services": {
+            **{
+                name: None
+                for name in ("osago-aggregator", "ins-product-aggregator", "ins-comp-settlement")
+            },
+            **{name: None for name in ("insurer-stub", "web", "core-app-relay")},
+            "core-app": {"needs": ["postgresql", "client-info"]},
+        }
+    },
     "no autoscaling": service("core-app", autoscaling=None),
     "another service": service("another", **ANOTHER),
     "external, zone": {"external": EXTERNAL},

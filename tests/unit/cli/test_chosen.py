@@ -69,8 +69,8 @@ def planned(system: FakeSystem) -> Planned:
         ("deploy --clients 9", "clients", 9),
         ("deploy --seed 0", "seed", 0),
         ("observe --prometheus-url https://p", "prometheus_url", "https://p"),
-        ("load client_card --processes 3", "load_processes", 3),
-        ("run client_card --processes 3", "load_processes", 3),
+        ("load card_browse --processes 3", "load_processes", 3),
+        ("run card_browse --processes 3", "load_processes", 3),
         ("calibrate trace --processes 3", "load_processes", 3),
         ("verify --processes 3", "load_processes", 3),
         ("failover --zone a --processes 3", "load_processes", 3),
@@ -119,7 +119,7 @@ def test_what_is_not_chosen_is_left_to_the_target(
     insurectl: Call, system: FakeSystem, planned: Planned
 ) -> None:
     assert insurectl(system, "deploy").code == 0
-    assert insurectl(system, "run", "client_card").code == 0
+    assert insurectl(system, "run", "card_browse").code == 0
     for plan in planned.plans:
         assert (plan.zones, plan.clients, plan.seed) == (None, None, None)
 
@@ -129,14 +129,14 @@ def test_a_setting_is_a_choice(
 ) -> None:
     monkeypatch.setenv("INSURECTL_SEED", "7")
     Path("insurectl.yaml").write_text("clients: 9\n")
-    insurectl(system, "run", "client_card")
+    insurectl(system, "run", "card_browse")
     assert (planned.plans[0].clients, planned.plans[0].seed) == (9, 7)
 
 
 @pytest.mark.usefixtures("planned")
 def test_run_and_deploy_keep_the_zones_that_are_there(insurectl: Call, system: FakeSystem) -> None:
     insurectl(system, "deploy", "--zones", "eu-1a,eu-1b", "--clients", "9")
-    for line in ("run client_card", "deploy"):
+    for line in ("run card_browse", "deploy"):
         assert insurectl(system, *line.split()).code == 0
         deployment = system.target.deployment()
         assert [zone.name for zone in deployment.zones] == ["eu-1a", "eu-1b"]

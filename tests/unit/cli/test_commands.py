@@ -20,7 +20,7 @@ WORLDLY = {  # after a whole loop, everything can be done
     "deploy": ("deployment",),
     "status": ("status",),
     "scale core-app 2": ("deployment",),
-    "load client_card": ("load",),
+    "load card_browse": ("load",),
     "observe": ("timeline",),
     "calibrate trace": ("calibration",),
     "fit": ("capacity",),
@@ -28,7 +28,7 @@ WORLDLY = {  # after a whole loop, everything can be done
     "rollback --yes": ("change",),
     "verify": ("verdict",),
     "report": ("report-files",),
-    "run client_card": ("run-records",),
+    "run card_browse": ("run-records",),
     "simulate": ("simulation",),
     "failover --zone a": ("failover",),
     "failback --zone b": ("fault",),
@@ -47,7 +47,7 @@ def ready(looped: FakeSystem) -> FakeSystem:
 
 
 def played(insurectl: Call, system: FakeSystem) -> None:
-    assert insurectl(system, "load", "client_card").code == 0
+    assert insurectl(system, "load", "card_browse").code == 0
 
 
 @pytest.mark.parametrize("line", WORLDLY)
@@ -88,16 +88,16 @@ def test_logs_are_the_lines_themselves(insurectl: Call, ready: FakeSystem) -> No
 
 
 def test_talk_is_not_data(insurectl: Call, ready: FakeSystem) -> None:
-    said = insurectl(ready, "run", "client_card", "-o", "json")
+    said = insurectl(ready, "run", "card_browse", "-o", "json")
     json.loads(said.out)
     assert "deploy default ..." in said.err
     assert f"report: {ready.folder / 'reports'}" in said.err
 
 
 def test_quiet_silences_talk_and_no_data(insurectl: Call, ready: FakeSystem) -> None:
-    said = insurectl(ready, "run", "client_card", "--quiet")
+    said = insurectl(ready, "run", "card_browse", "--quiet")
     assert said.err == ""
-    assert "client_card" in said.out
+    assert "card_browse" in said.out
 
 
 # ---- how it ends ----
@@ -148,24 +148,24 @@ def nothing(system: FakeSystem) -> None:
 @pytest.mark.parametrize(
     ("line", "change", "code"),
     [
-        pytest.param("load client_card", nothing, 0, id="load passes"),
-        pytest.param("load client_card", slow, 99, id="load misses a threshold"),
-        pytest.param("load client_card", outcome(Outcome.INVALID), 98, id="load is invalid"),
-        pytest.param("load client_card", outcome(Outcome.INTERRUPTED), 130, id="load interrupted"),
-        pytest.param("load client_card", ill, 4, id="something is down"),
-        pytest.param("load client_card", gone, 4, id="nothing is deployed"),
+        pytest.param("load card_browse", nothing, 0, id="load passes"),
+        pytest.param("load card_browse", slow, 99, id="load misses a threshold"),
+        pytest.param("load card_browse", outcome(Outcome.INVALID), 98, id="load is invalid"),
+        pytest.param("load card_browse", outcome(Outcome.INTERRUPTED), 130, id="load interrupted"),
+        pytest.param("load card_browse", ill, 4, id="something is down"),
+        pytest.param("load card_browse", gone, 4, id="nothing is deployed"),
         pytest.param("load nosuch", nothing, 2, id="unknown scenario"),
-        pytest.param("load client_card --scale 1e9", nothing, 2, id="too much load"),
-        pytest.param("load client_card --processes 65", nothing, 2, id="too many processes"),
-        pytest.param("load client_card --base-url http://example.com", nothing, 2, id="host"),
+        pytest.param("load card_browse --scale 1e9", nothing, 2, id="too much load"),
+        pytest.param("load card_browse --processes 65", nothing, 2, id="too many processes"),
+        pytest.param("load card_browse --base-url http://example.com", nothing, 2, id="host"),
         pytest.param(
-            "load client_card", raising(MissingOnMachine("no locust")), 3, id="something missing"
+            "load card_browse", raising(MissingOnMachine("no locust")), 3, id="something missing"
         ),
-        pytest.param("load client_card", raising(KeyError("x")), 70, id="our own bug"),
-        pytest.param("load client_card", raising(KeyboardInterrupt()), 130, id="Ctrl-C"),
-        pytest.param("run client_card", outcome(Outcome.FAIL), 99, id="run misses a threshold"),
+        pytest.param("load card_browse", raising(KeyError("x")), 70, id="our own bug"),
+        pytest.param("load card_browse", raising(KeyboardInterrupt()), 130, id="Ctrl-C"),
+        pytest.param("run card_browse", outcome(Outcome.FAIL), 99, id="run misses a threshold"),
         pytest.param("run trace", outcome(Outcome.INVALID), 98, id="nothing to fit"),
-        pytest.param("calibrate client_card", nothing, 2, id="no plan to calibrate by"),
+        pytest.param("calibrate card_browse", nothing, 2, id="no plan to calibrate by"),
         pytest.param("verify", slow, 96, id="verification fails"),
         pytest.param("verify", outcome(Outcome.INVALID), 98, id="verification is invalid"),
         pytest.param("verify", other_settings, 98, id="other settings are in force"),
@@ -200,7 +200,7 @@ def test_the_exit_code_says_how_it_ended(
 
 def test_an_interrupted_command_says_so(insurectl: Call, ready: FakeSystem) -> None:
     raising(KeyboardInterrupt())(ready)
-    said = insurectl(ready, "run", "client_card")
+    said = insurectl(ready, "run", "card_browse")
     assert said.err.endswith("insurectl: interrupted\n")
     assert "report.html" in said.err
 
@@ -209,9 +209,9 @@ def test_a_bug_asks_to_be_reported_and_debug_shows_where(
     insurectl: Call, ready: FakeSystem
 ) -> None:
     raising(KeyError("x"))(ready)
-    said = insurectl(ready, "load", "client_card")
+    said = insurectl(ready, "load", "card_browse")
     assert "a bug in insurectl: KeyError: 'x'. Please report it" in said.err
-    assert "raise error" in insurectl(ready, "load", "client_card", "--debug").err
+    assert "raise error" in insurectl(ready, "load", "card_browse", "--debug").err
 
 
 # ---- asked before anything moves ----
@@ -307,7 +307,7 @@ def test_a_run_that_kept_no_scenario_and_has_one_of_its_own_needs_it_named(
 
 
 def test_a_load_that_is_observed_elsewhere_is_refused(insurectl: Call, ready: FakeSystem) -> None:
-    insurectl(ready, "load", "client_card", "--base-url", "http://127.0.0.1:9")
+    insurectl(ready, "load", "card_browse", "--base-url", "http://127.0.0.1:9")
     said = insurectl(ready, "observe")
     assert said.code == ExitCode.USAGE
     assert "http://127.0.0.1:9, which is not the system default" in said.err
@@ -328,7 +328,7 @@ def test_a_load_that_is_observed_elsewhere_is_refused(insurectl: Call, ready: Fa
 def test_options_of_a_load_reach_it(
     insurectl: Call, ready: FakeSystem, options: list[str], expected: dict[str, Any]
 ) -> None:
-    assert insurectl(ready, "load", "client_card", *options).code == 0
+    assert insurectl(ready, "load", "card_browse", *options).code == 0
     job = ready.engine.jobs[-1]
     assert {name: getattr(job, name) for name in expected} == expected
 
@@ -337,8 +337,8 @@ def test_processes_come_from_the_settings_too(
     insurectl: Call, ready: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INSURECTL_LOAD_PROCESSES", "2")
-    insurectl(ready, "load", "client_card")
-    insurectl(ready, "load", "client_card", "--processes", "4")
+    insurectl(ready, "load", "card_browse")
+    insurectl(ready, "load", "card_browse", "--processes", "4")
     assert [job.processes for job in ready.engine.jobs] == [2, 4]
 
 
@@ -346,7 +346,7 @@ def test_processes_come_from_the_settings_too(
 def test_a_host_may_be_allowed_by_flag_or_variable(
     insurectl: Call, ready: FakeSystem, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    line = ["load", "client_card", "--base-url", "http://example.com"]
+    line = ["load", "card_browse", "--base-url", "http://example.com"]
     if by == "variable":
         monkeypatch.setenv("INSURECTL_ALLOW_HOST", "other, example.com")
     else:
@@ -377,7 +377,7 @@ def test_a_simulation_says_that_it_is_one(insurectl: Call, ready: FakeSystem) ->
 
 
 def test_a_load_is_kept_with_its_settings(insurectl: Call, ready: FakeSystem) -> None:
-    run_id = insurectl(ready, "load", "client_card", "-o", "json").json()["run_id"]
+    run_id = insurectl(ready, "load", "card_browse", "-o", "json").json()["run_id"]
     assert ready.runs.info(run_id).settings == {"name": "default"}
     assert ready.runs.has(run_id, LoadResult)
 

@@ -1,5 +1,6 @@
 """The gateway of a zone on a cluster: its limits, and what it counts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_the_zones_rate_is_shared_by_its_gateways(
     assert f"zone=people:64k {rate};" in configuration(zone_rps=zone_rps, replicas=replicas)
 
 
+@pytest.mark.parametrize(("replicas", "each"), [(1, 256), (2, 128), (3, 86), (500, 1)])
+def test_what_people_may_have_open_is_shared_by_the_gateways(replicas: int, each: int) -> None:
+    text = configuration(people_in_flight=256, people_streams=3000, replicas=replicas)
+    assert f"limit_conn in_flight {each};" in text
+
+
+def test_people_are_led_to_the_services_that_are_named() -> None:
+    assert "proxy_pass http://web;" not in configuration()
+    text = configuration(web="web:8080", settlement="ins-comp-settlement:8080")
+    assert text.count("server web:8080 max_fails=0;") == 2
+    assert "proxy_pass http://ins-comp-settlement;" in text
+
+
 def test_a_partners_limit_is_not_shared_since_the_exact_rule_stands_behind() -> None:
     assert "zone=partner:1m rate=11r/m" in configuration(replicas=3)
 
@@ -42,7 +56,7 @@ def test_a_partners_limit_is_not_shared_since_the_exact_rule_stands_behind() -> 
 def test_no_connection_to_the_services_is_kept() -> None:
     text = configuration()
     assert "keepalive 64" not in text
-    assert 'proxy_set_header Connection "close";' in text
+    assert re.search(r'map \$upgrade \$\w+ \{[^}]*default +"close";', text)
 
 
 def test_a_connection_that_is_refused_is_tried_once_more() -> None:
@@ -72,4 +86,4 @@ def test_each_answer_is_counted_by_status_and_route_and_a_broken_line_is_not(
 
 def test_a_name_that_does_not_come_is_told() -> None:
     with pytest.raises(values.CannotStart, match="core-app\\.invalid has no address after 0 s"):
-        gateway.wait_for_name("core-app.invalid", 0.0)
+        values.wait_for_names(["core-app.invalid"], 1, 0.0)

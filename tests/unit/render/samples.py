@@ -114,7 +114,7 @@ DEPLOYMENT = Deployment(
     },
     tuning=tuning(chosen=False),
     clients=5000,
-    partner_keys_file="",
+    credentials_file="",
     slots={"core-app": 12, "client-info": 12},
     notes=("PostgreSQL stands outside the two zones and is not replicated.",),
 )
