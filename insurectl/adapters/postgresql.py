@@ -147,15 +147,15 @@ def end(state: LocalState) -> None:
 def check_connections(
     tuning: Tuning, databases: dict[str, Database], zones: int, allowed: int
 ) -> None:
-    """BadInput when the pools of all replicas that may run need more than the server gives."""
+    """BadInput when all replicas that may run need more connections than the server gives."""
     needed = {
-        name: database.pool * zones * _most_replicas(tuning, name)
+        name: (database.pool + database.apart) * zones * _most_replicas(tuning, name)
         for name, database in databases.items()
     }
     if sum(needed.values()) > allowed:
         each = ", ".join(f"{name} {count}" for name, count in needed.items())
         raise BadInput(
-            f"the pools may need {sum(needed.values())} connections ({each}) over {zones} zones, "
+            f"services may need {sum(needed.values())} connections ({each}) over {zones} zones, "
             f"PostgreSQL gives {allowed}: fewer replicas at most, or smaller pools"
         )
 

@@ -33,11 +33,12 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """One service's own; ``pool``: connections a replica."""
+    """One service's own; ``pool``: connections a replica; ``apart``: more, held for good."""
 
     name: str
     role: str
     pool: int
+    apart: int = 0
 
 
 Tokens = Literal["none", "verify", "issue"]

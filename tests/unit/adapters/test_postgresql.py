@@ -11,7 +11,7 @@ def test_pools_that_need_more_than_the_server_gives_are_refused() -> None:
     known = topology.bundled()
     wanted = ("core-app", "client-info")
     greedy = {name: replace(known.databases()[name], pool=40) for name in wanted}
-    with pytest.raises(BadInput, match=r"800 connections \(core-app 480, client-info 320\)"):
+    with pytest.raises(BadInput, match=r"812 connections \(core-app 492, client-info 320\)"):
         postgresql.check_connections(known.tuning(), greedy, 2, 230)
 
 
