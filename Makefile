@@ -18,7 +18,10 @@ lint: setup ## style, types and the rooms' contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: lint ## all tests that need no cluster (the bundled system's real servers run on loopback)
+setup-tests:
+	@scripts/setup chromium
+
+test: setup-tests lint ## all tests that need no cluster (the bundled system's real servers run on loopback)
 	@$(BIN)/pytest -m "not cluster"
 
 test-cluster: setup ## the tests that need Docker, kind, helm or an API server; each skips without
@@ -27,11 +30,12 @@ test-cluster: setup ## the tests that need Docker, kind, helm or an API server; 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench
 
-campaign: setup ## the long proofs: a real control plane, Docker and kind (25 minutes)
+campaign: setup ## the long proofs: ten minutes of kills; a real control plane, Docker and kind (40 minutes)
+	@$(BIN)/python -m tests.checker --seconds 600
 	@$(BIN)/python -m tests.bench P12 P7K
 
 clean: ## take away what make and insurectl left in this folder
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo lint test test-cluster bench campaign clean
+.PHONY: help setup setup-tests demo lint test test-cluster bench campaign clean
