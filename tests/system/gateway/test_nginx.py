@@ -7,7 +7,8 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,9 +22,11 @@ from uvicorn import Config, Server
 
 from insurectl.adapters import process
 from system.platform.values import render
+from tests.http_server import serving
 from tests.system.replicas import free_port, until
 
 IN_FLIGHT, STREAMS = 4, 6
+EDGE_WAITS_S = 0.8  # `timeout check` of the edge
 PROBLEM = "application/problem+json"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
@@ -68,13 +71,20 @@ def ports() -> dict[str, int]:
 @pytest.fixture(scope="module")
 def gateway(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """nginx, as a zone of the local target has it."""
-    folder = tmp_path_factory.mktemp("gateway")
+    with nginx(tmp_path_factory.mktemp("gateway"), ports, cluster=False) as url:
+        yield url
+
+
+@contextmanager
+def nginx(folder: Path, ports: dict[str, int], *, cluster: bool) -> Iterator[str]:
+    """Its URL, once it answers."""
     for name in ("log", "nginx-temp"):
         (folder / name).mkdir()
     places = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     text = render(
         "gateway/nginx.conf",
         **places,
+        cluster=cluster,
         zone="a",
         folder=folder,
         mesh=places["core_app"],
@@ -85,9 +95,9 @@ def gateway(ports: dict[str, int], tmp_path_factory: pytest.TempPathFactory) -> 
         people_streams=STREAMS,
     )
     (folder / "nginx.conf").write_text(text)
-    nginx = [process.program("nginx"), "-p", f"{folder}", "-c", f"{folder / 'nginx.conf'}"]
+    command = [process.program("nginx"), "-p", f"{folder}", "-c", f"{folder / 'nginx.conf'}"]
     url = f"http://{places['gateway']}"
-    with subprocess.Popen([*nginx, "-e", f"{folder / 'log' / 'start.log'}"]) as server:
+    with subprocess.Popen([*command, "-e", f"{folder / 'log' / 'start.log'}"]) as server:
         try:
             until(lambda: answers(url), "nginx answers")
             yield url
@@ -257,3 +267,40 @@ def test_only_graphql_is_ever_upgraded(gateway: str, ports: dict[str, int]) -> N
             return refused.value.response.status_code
 
     assert asyncio.run(run()) == 200, "the service saw a request like any other"
+
+
+@pytest.mark.parametrize(
+    ("behind", "verdict"),
+    [
+        pytest.param("serves", (200, "serves"), id="it serves"),
+        pytest.param("hangs", (200, "slow"), id="it takes long: its requests must not be cut off"),
+        pytest.param("leaves", (503, "leaves"), id="it leaves"),
+        pytest.param("gone", (502, ""), id="there is none"),
+    ],
+)
+def test_on_clusters_a_zone_is_ill_when_nobody_takes_requests(
+    tmp_path: Path, behind: str, verdict: tuple[int, str]
+) -> None:
+    names = ("core_app", "settlement", "insurer_stub", "web", "gateway")
+    ports = {name: free_port() for name in names}
+    with replica(ports["core_app"], behind), nginx(tmp_path, ports, cluster=True) as url:
+        began_s = time.monotonic()
+        answer = httpx.get(f"{url}/health/zone", trust_env=False)
+        assert time.monotonic() - began_s < EDGE_WAITS_S
+    assert answer.status_code == verdict[0]
+    assert verdict[1] in answer.text
+
+
+@contextmanager
+def replica(port: int, behaviour: str) -> Iterator[None]:
+    """Of core-app, to be asked whether it is ready; ``gone``: nobody listens."""
+    if behaviour == "gone":
+        yield
+    elif behaviour == "hangs":
+        with socket.create_server(("127.0.0.1", port)):
+            yield
+    else:
+        with serving(port) as server:
+            status = 200 if behaviour == "serves" else 503
+            server.answers["/health/ready"] = (status, "", behaviour.encode())
+            yield
