@@ -76,7 +76,7 @@ def autoscaled(
 def tuned(
     autoscaling: Autoscaling | None, *, request: float = 200, limit: float = 300, **more: Any
 ) -> Tuning:
-    """``autoscaling`` of core-app; client-info is fixed."""
+    """``autoscaling`` of core-app; the others are fixed."""
     core = ServiceTuning(
         service="core-app",
         replicas=2,
@@ -84,8 +84,12 @@ def tuned(
         memory_limit_mib=limit,
         autoscaling=autoscaling,
     )
-    info = replace(core, service="client-info", replicas=1, autoscaling=None)
-    return Tuning(services=(core, info), **more)
+    others = (
+        replace(one, replicas=1, autoscaling=None)
+        for one in topology.bundled().tuning().services
+        if one.service != "core-app"
+    )
+    return Tuning(services=(core, *others), **more)
 
 
 TUNINGS = {
