@@ -10,35 +10,32 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from insurectl.adapters.access_log import LIMIT_BYTES
 from insurectl.adapters.clock import SystemClock
-from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.adapters.local import LocalTarget
 from insurectl.adapters.prometheus import instant
 from insurectl.ports import DeployPlan
 from insurectl.records import Cost, Deployment, Tuning
-from system.shared.ids import seeded_client
+from tests.e2e.entrances import entrances, roles
+from tests.e2e.people import (
+    CLIENT,
+    SEED,
+    VEHICLE,
+    apply_as,
+    ask,
+    browser,
+    codes,
+    create,
+    partner_key,
+)
 from tests.fakes import ListProgress
 
 pytestmark = pytest.mark.system
 PORT_BASE = 25000  # away from a system that a user may have deployed
-SEED = 7
-CLIENT = seeded_client(SEED, 1)
-CREATE = """mutation ($key: String!, $input: ApplicationInput!) {
-  createApplication(idempotencyKey: $key, input: $input) { id status client { id name } } }"""
-VEHICLE = {
-    "registrationNumber": "A001AA77",
-    "vin": "XTA21099012345678",
-    "make": "Lada",
-    "model": "Vesta",
-    "year": 2021,
-    "powerHp": 106,
-}
 
 
 @pytest.fixture(scope="module")
@@ -59,44 +56,6 @@ def deployment(target: LocalTarget) -> Deployment:
 def edge(deployment: Deployment) -> Iterator[httpx.Client]:
     with browser(deployment) as client:
         yield client
-
-
-def browser(deployment: Deployment, client: uuid.UUID = CLIENT) -> httpx.Client:
-    """Of somebody who has signed in."""
-    url, headers = deployment.edge_url, signed_in(deployment, client)
-    return httpx.Client(base_url=url, headers=headers, timeout=10, trust_env=False)
-
-
-def signed_in(deployment: Deployment, client: uuid.UUID = CLIENT) -> dict[str, str]:
-    """The header of somebody who has signed in."""
-    pem = LoadCredentials.read(Path(deployment.credentials_file)).token_private_pem
-    return {"Authorization": f"Bearer {Minter(pem).token(str(client), 'customer')}"}
-
-
-def ask(http: httpx.Client, query: str, **variables: object) -> dict[str, Any]:
-    response = http.post("/graphql", json={"query": query, "variables": variables})
-    assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-def create(http: httpx.Client, key: str, **changed: object) -> dict[str, Any]:
-    asked = {"startsOn": "2030-01-01", "vehicle": VEHICLE, **changed}
-    return ask(http, CREATE, key=key, input=asked)
-
-
-def codes(answer: dict[str, Any]) -> list[str]:
-    return [error["extensions"]["code"] for error in answer["errors"]]
-
-
-def partner_key(deployment: Deployment, number: int) -> str:
-    return LoadCredentials.read(Path(deployment.credentials_file)).partner_keys[number]
-
-
-def apply_as(http: httpx.Client, api_key: str, key: str) -> httpx.Response:
-    body = {"clientId": str(CLIENT), "startsOn": "2030-01-01", "vehicle": VEHICLE}
-    headers = {"X-API-Key": api_key, "Idempotency-Key": key}
-    return http.post("/partner/v1/applications", json=body, headers=headers)
 
 
 def test_an_application_is_kept_and_read_again(edge: httpx.Client) -> None:
@@ -138,6 +97,27 @@ def test_the_client_card_comes_through_core_app(edge: httpx.Client) -> None:
     asked = "query { myCard { name documents { type } relatives { age } } }"
     card = ask(edge, asked)["data"]["myCard"]
     assert {one["type"] for one in card["documents"]} == {"passport", "driving_licence"}
+
+
+def test_nobody_else_reads_a_clients_card_or_application_over_any_entrance(
+    target: LocalTarget, edge: httpx.Client, deployment: Deployment
+) -> None:
+    """Every entrance, also those behind the gateway, for every role."""
+    mine = create(edge, "mine")["data"]["createApplication"]["id"]
+    secret = ask(edge, "{ myCard { name birthDate documents { number } } }")["data"]["myCard"]
+    told = (secret["name"], *(one["number"] for one in secret["documents"]))
+    open_to = set()
+    for entrance in entrances(target, deployment, mine):
+        for role, headers in roles(target, deployment).items():
+            answer = entrance.ask(headers)
+            assert answer.status_code < 500, (entrance.name, role, answer.text)
+            if any(one in answer.text for one in (*told, f'"{mine}"')):
+                open_to.add((entrance.name, role))
+    assert open_to == {
+        ("card", "the client"), ("application", "the client"),
+        ("client-info", "core-app itself"), ("osago-aggregator", "core-app itself"),
+        ("its stream", "core-app itself"),
+    }  # fmt: skip
 
 
 def test_a_partner_repeats_without_a_second_application(
