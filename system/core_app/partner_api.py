@@ -14,11 +14,11 @@ from system.core_app.partner_bodies import (
     OffersBody,
     PolicyAsked,
     PolicyBody,
-    ProblemBody,
     ProductsBody,
 )
 from system.core_app.partner_gate import Gate, known_parameters
 from system.core_app.use_cases import World
+from system.shared.openapi import ProblemBody
 
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", pattern=KEY)]

@@ -9,16 +9,6 @@ from pydantic import BaseModel, ConfigDict
 from system.core_app.domain import Application, Offer, Page, Policy, Product, Status
 
 
-class ProblemBody(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-
-
 class MoneyBody(BaseModel):
     """``amount``: a decimal number as text, since a float would round it."""
 

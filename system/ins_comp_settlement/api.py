@@ -16,6 +16,7 @@ from system.ins_comp_settlement.domain import MonthNotOver, month_text, parse_mo
 from system.shared.access import Person, Tokens, Unauthenticated, refusal
 from system.shared.cost import Cost
 from system.shared.db import Database
+from system.shared.openapi import refusals
 from system.shared.service import problem
 
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
@@ -105,23 +106,12 @@ class StatementBody(BaseModel):
     totals: SumsBody
 
 
-class ProblemBody(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-
-
 class NoOperator(Exception):
     """The caller is known, and is a customer."""
 
 
 def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, as its contract lists them."""
-    kind = {"application/problem+json": {"schema": ProblemBody.model_json_schema()}}
     words = {
         401: "No token, or none that is valid",
         403: "Not an operator's token",
@@ -129,7 +119,7 @@ def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         409: "Not in this state",
         422: "Wrong input",
     }
-    return {status: {"description": words[status], "content": kind} for status in statuses}
+    return refusals({status: words[status] for status in statuses})
 
 
 def operators_only(app: FastAPI, tokens: Tokens) -> Callable[..., Person]:

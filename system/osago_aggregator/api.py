@@ -20,6 +20,7 @@ from system.osago_aggregator.store import Store, Stored
 from system.osago_aggregator.stream import Events
 from system.shared.access import Callers, Unauthenticated
 from system.shared.cost import Cost
+from system.shared.openapi import refusals
 from system.shared.redis_client import Away
 from system.shared.resilience import DEADLINE_HEADER, Deadline
 from system.shared.service import problem
@@ -28,6 +29,17 @@ LARGEST = 64 * 1024
 LONGEST_NUMBER = 6  # digits of a Last-Event-ID: an application has two dozen events
 ORIGIN_S = 10.0  # for an insurer's products or tariff, with all repeats
 AWAY = {"Retry-After": "2"}
+EVERYWHERE = {
+    401: "No service's own credentials",
+    404: "Unknown",
+    422: "The request is not valid",
+    503: "Nothing was lost; Retry-After says when to come again",
+}
+OF_BODIES = {
+    400: "The body can't be read",
+    409: "This id was submitted before, with something else",
+    413: "The body is too large",
+}
 Code = Annotated[str, Path(pattern=CODE)]
 
 
@@ -106,7 +118,7 @@ def routes(service: Service, callers: Callers | None) -> APIRouter:
         except Unauthenticated as error:
             raise HTTPException(401, str(error), {"WWW-Authenticate": "Service"}) from None
 
-    router = APIRouter(prefix="/v1", dependencies=[Depends(caller)])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(caller)], responses=refusals(EVERYWHERE))
     _applications(router, service)
     _catalogue(router, service)
     return router
@@ -120,6 +132,7 @@ def _applications(router: APIRouter, service: Service) -> None:
         "/applications",
         status_code=202,
         response_model=Submitted,
+        responses=refusals(OF_BODIES),
         openapi_extra={"requestBody": {"required": True, **body}},
     )
     async def submit(
