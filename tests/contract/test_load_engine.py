@@ -371,11 +371,17 @@ def test_a_load_that_is_interrupted_while_it_starts_is_a_result(
     assert result.reasons == ("interrupted after 0 of 30 s",)
 
 
+def begun_since(before: list[psutil.Process]) -> list[psutil.Process]:
+    """Children of this process that were not there before, such as servers of other tests."""
+    return [child for child in psutil.Process().children() if child not in before]
+
+
 def test_a_child_that_was_lost_makes_it_invalid(real: LoadEngine, job: MakeJob) -> None:
     def kill_one(second: LoadSecond) -> None:
-        for child in psutil.Process().children()[:1]:
+        for child in begun_since(before)[:1]:
             child.kill()
 
+    before = psutil.Process().children()
     result = real.play(job(rates=[20] * 30, processes=2), kill_one)
     assert result.outcome is Outcome.INVALID
     assert "of 2 ended by signal 9 in the middle of the run" in result.reasons[0]
@@ -384,9 +390,10 @@ def test_a_child_that_was_lost_makes_it_invalid(real: LoadEngine, job: MakeJob) 
 
 def test_a_worker_that_was_lost_makes_it_invalid(inside: ClusterLoadEngine, job: MakeJob) -> None:
     def kill_one(second: LoadSecond) -> None:
-        for child in psutil.Process().children()[:1]:
+        for child in begun_since(before)[:1]:
             child.kill()
 
+    before = psutil.Process().children()
     result = inside.play(job(rates=[20] * 30), kill_one)
     assert result.outcome is Outcome.INVALID
     assert "of 2 was lost: its pod" in result.reasons[0]

@@ -67,7 +67,7 @@ def test_a_port_that_is_taken_names_who_has_it(state: LocalState) -> None:
 def test_without_postgresql_it_says_how_to_get_it(state: LocalState) -> None:
     code, said = deploy(state, *apart('mount -t tmpfs none /usr/lib/postgresql; exec "$@"'))
     assert code == 3
-    assert "postgres is not installed" in said
+    assert "initdb is not installed" in said
     assert "apt-get install --no-install-recommends" in said
 
 

@@ -73,15 +73,15 @@ def ask(app: FastAPI, method: str, path: str, **more: object) -> httpx.Response:
 @pytest.mark.parametrize(
     ("service", "authorization"),
     [
-        pytest.param("core-app", bearer("olga", "operator"), id="core-app"),
-        pytest.param("client-info", CALLER, id="client-info"),
+        pytest.param("core-app", lambda: bearer("olga", "operator"), id="core-app"),
+        pytest.param("client-info", lambda: CALLER, id="client-info"),
     ],
 )
 def test_the_graphql_contract_is_what_is_served(
-    make: Make, service: str, authorization: str
+    make: Make, service: str, authorization: Callable[[], str]
 ) -> None:
     asked = {"query": get_introspection_query()}
-    headers = {"Authorization": authorization}
+    headers = {"Authorization": authorization()}
     answer = ask(make(service), "POST", "/graphql", json=asked, headers=headers).json()
     served = build_client_schema(answer["data"])
     kept = build_schema(_read(CONTRACTS / f"{service}.graphql"))

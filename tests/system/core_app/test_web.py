@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -185,24 +186,30 @@ def test_a_hostile_document_is_refused_without_running(
 
 
 @pytest.mark.parametrize(
-    ("headers", "code"),
+    ("made", "code"),  # in the test, since a token lives for minutes
     [
-        pytest.param({}, "UNAUTHENTICATED", id="nobody"),
-        pytest.param({"Authorization": "Bearer x"}, "UNAUTHENTICATED", id="no token"),
+        pytest.param(dict, "UNAUTHENTICATED", id="nobody"),
+        pytest.param(lambda: {"Authorization": "Bearer x"}, "UNAUTHENTICATED", id="no token"),
         pytest.param(
-            {"Authorization": f"Bearer {token(CLIENT, lifetime_s=-1)}"},
+            lambda: {"Authorization": f"Bearer {token(CLIENT, lifetime_s=-1)}"},
             "UNAUTHENTICATED",
             id="expired",
         ),
         pytest.param(
-            {"Authorization": f"Bearer {token(CLIENT)[:-4]}AAAA"}, "UNAUTHENTICATED", id="forged"
+            lambda: {"Authorization": f"Bearer {token(CLIENT)[:-4]}AAAA"},
+            "UNAUTHENTICATED",
+            id="forged",
         ),
-        pytest.param({"Authorization": bearer("olga", "operator")}, "FORBIDDEN", id="operator"),
+        pytest.param(
+            lambda: {"Authorization": bearer("olga", "operator")}, "FORBIDDEN", id="operator"
+        ),
     ],
 )
-def test_only_a_customer_is_served(core_app: Replica, headers: dict[str, str], code: str) -> None:
+def test_only_a_customer_is_served(
+    core_app: Replica, made: Callable[[], dict[str, str]], code: str
+) -> None:
     for query in (CARD, "{ products { nodes { id } } }"):
-        answer = core_app.http.post("/graphql", json={"query": query}, headers=headers)
+        answer = core_app.http.post("/graphql", json={"query": query}, headers=made())
         assert codes(answer.json()) == [code]
         assert answer.status_code == (401 if code == "UNAUTHENTICATED" else 200)
 

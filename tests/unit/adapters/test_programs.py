@@ -1,6 +1,7 @@
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,11 +28,14 @@ def there_before() -> None:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        one
-        for one in psutil.Process().children(recursive=True)
-        if one not in THERE_BEFORE and one.status() != psutil.STATUS_ZOMBIE
-    ]
+    new = [one for one in psutil.Process().children(recursive=True) if one not in THERE_BEFORE]
+    return [one for one in new if _lives(one)]
+
+
+def _lives(one: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it may end while we look
+        return one.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def test_a_program_is_run_to_its_end_with_nothing_to_read() -> None:

@@ -133,9 +133,19 @@ def test_it_leaves_the_settings_that_it_found(system: FakeSystem) -> None:
 
 
 def test_while_it_measures_nothing_else_limits() -> None:
-    quiet = calibration_tuning(tuning(), SERVICE, 1)
-    assert {one.service: one.replicas for one in quiet.services} == {SERVICE: 1, "client-info": 2}
-    assert quiet.zone_rps is None
+    fixed = tuning()
+    scaled = replace(
+        fixed,
+        services=tuple(
+            replace(one, autoscaling=autoscaled().autoscaling) for one in fixed.services
+        ),
+        zone_rps=5.0,
+    )
+    for before, others in ((scaled, 2), (fixed, 1)):
+        quiet = calibration_tuning(before, SERVICE, 3)
+        counts = {one.service: one.replicas for one in quiet.services}
+        assert counts == {SERVICE: 3, "client-info": others}
+        assert quiet.zone_rps is None
 
 
 def test_alone_it_is_a_run_that_says_what_it_was_made_of(system: FakeSystem) -> None:
