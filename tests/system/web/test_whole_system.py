@@ -13,6 +13,7 @@ from insurectl.adapters import process
 from system.platform.values import render
 from system.shared.ids import seeded_client
 from system.web.issuer import code
+from tests.system.brokers import RabbitMq
 from tests.system.conftest import SEED, Start
 from tests.system.core_app.access import PRIVATE, Secrets, bearer
 from tests.system.osago_aggregator.aggregators import CORE_SECRET, World
@@ -39,8 +40,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def gateway(world: World, start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def gateway(
+    world: World, broker: RabbitMq, start: Start, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """nginx as a zone has it, before every service that people reach."""
+    broker.empty()  # policies of other tests are none of this register's
     folder = tmp_path_factory.mktemp("whole")
     secrets = Secrets(folder, others=(CORE_SECRET,))
     secrets.write()
