@@ -22,7 +22,8 @@ setup-tests:
 	@scripts/setup chromium
 
 test: setup-tests lint ## all tests that need no cluster (the bundled system's real servers run on loopback)
-	@$(BIN)/pytest -m "not cluster"
+	@$(BIN)/pytest -m "not cluster and not alone" -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -m "not cluster and alone"
 
 test-cluster: setup ## the tests that need Docker, kind, helm or an API server; each skips without
 	@$(BIN)/pytest -m cluster

@@ -3,8 +3,11 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
+
+ALONE = ("checker", "contract", "e2e")  # folders whose tests leave no core to others
 
 pytest_plugins = ["tests.cluster_systems"]
 
@@ -12,6 +15,14 @@ pytest_plugins = ["tests.cluster_systems"]
 # tests that interrupt something must mean the same wherever they are started from.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup does the same with this one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs beside other tests, and what does not, is told by its folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in ALONE:
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

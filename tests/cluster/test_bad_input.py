@@ -514,6 +514,7 @@ def owned(cluster: ClusterApi, namespace: str) -> Iterator[Callable[[str, str], 
     cluster.delete(f"{RBAC}/v1", "ClusterRole", "", "metrics-for-admins")
 
 
+ROLES = ("core_app", "client_info", "products", "settlement")
 AS_PERSON = ("deploy", "--target", "kubeconfig", "--context", "one", "--zones", "a")
 
 
@@ -569,17 +570,17 @@ def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_th
     }
     said = insurectl(*AS_PERSON, **given)
     assert said.code == ExitCode.USAGE
-    assert_told(r"its passwords must be: put each into a file .*: core_app, client_info", said)
+    assert_told(rf"its passwords must be: put each into a file .*: {', '.join(ROLES)}", said)
     assert not (state / NAME).exists()
 
     secrets = state / NAME / "secrets"
     secrets.mkdir(parents=True)
-    for role in ("core_app", "client_info"):
+    for role in ROLES:
         (secrets / role).write_text(f"of-{role}")
     said = insurectl(*AS_PERSON, **given)
     assert said.code == ExitCode.USAGE
     assert_told(r"others may read these passwords: chmod 600 .*/core_app", said)
-    for role in ("core_app", "client_info"):
+    for role in ROLES:
         (secrets / role).chmod(0o600)
     said = insurectl(*AS_PERSON, **given)
     assert said.code == ExitCode.PASS, said.err
@@ -587,8 +588,7 @@ def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_th
     there = cluster.get("v1", "Secret", "insure-bad-a", "database")
     assert there is not None
     assert {role: b64decode(text).decode() for role, text in there["data"].items()} == {
-        "core_app": "of-core_app",
-        "client_info": "of-client_info",
+        role: f"of-{role}" for role in ROLES
     }
     assert all(one.rolled_out for one in cluster.deployments("insure-bad-a"))
 
@@ -610,7 +610,7 @@ def test_who_owns_the_namespaces_deploys_and_destroys_without_a_right_outside_th
             ("autoscaling/v2", "HorizontalPodAutoscaler"),
         ):
             assert cluster.list_objects(version, kind, space) == [], kind
-    assert sorted(one.name for one in secrets.iterdir()) == ["client_info", "core_app"]
+    assert sorted(one.name for one in secrets.iterdir()) == sorted(ROLES)
     assert [one.name for one in (state / NAME).iterdir()] == ["secrets"]
 
 

@@ -154,7 +154,7 @@ def values(tuning: Tuning, provider: Provider) -> Values:
 
 
 def release(site: Site, tuning: Tuning, provider: Provider = "keda") -> None:
-    cluster_zone.release(site, LABELS["insurectl.system"], values(tuning, provider), {"x": "y"})
+    cluster_zone.release(site, LABELS["insurectl.system"], values(tuning, provider), {"x": "y"}, {})
 
 
 def replicas(cluster: ClusterApi, namespace: str, service: str = "core-app") -> int:
