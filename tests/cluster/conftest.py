@@ -5,7 +5,8 @@ Fixtures:
                              manager of this session's own; skipped where it can't be started.
 ``cluster`` (session)        a ClusterApi to it.
 ``node`` (session)           the name of a node of it on which pods "run": zone label ``a``,
-                             4 cores, 8 GiB; its pods have no logs and no exec.
+                             4 cores, 8 GiB; its pods have no logs and no exec. Beside it
+                             volumes that brokers ask for, each for one claim.
 ``namespace``                a new, empty namespace; deleted afterwards.
 ``keda`` (module)            the definitions of KEDA's objects, without KEDA; skipped where
                              CLUSTER_MANIFESTS does not say where its manifest is.
@@ -32,6 +33,7 @@ from insurectl.adapters.kubernetes_api import ClusterApi
 
 SCRIPT = Path(__file__).parents[3] / "shared" / "cluster" / "control-plane"
 PORT = 6443
+VOLUMES = 100
 CRDS = ("scaledobjects.keda.sh", "triggerauthentications.keda.sh")
 LABELS = {
     "app.kubernetes.io/managed-by": "insurectl",
@@ -113,8 +115,26 @@ def node(cluster: ClusterApi) -> Iterator[str]:
             "status": {"allocatable": room, "capacity": room},
         }
     )
+    for number in range(VOLUMES):
+        cluster.create(_volume(f"volume-{number}"))
     with beating(cluster, "node-a"):
         yield "node-a"
+
+
+def _volume(name: str) -> dict[str, Any]:
+    """Of no class, so that it is bound where there is no default StorageClass. Nobody ever looks
+    at its folder: kwok's pods run nowhere."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/nowhere"},
+        },
+    }
 
 
 @contextmanager

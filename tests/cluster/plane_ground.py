@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from insurectl.adapters import cluster_zone
-from insurectl.adapters.chart_values import ChartChoices
 from insurectl.adapters.clock import SystemClock
 from insurectl.adapters.cluster import ClusterTarget
 from insurectl.adapters.cluster_ground import Ground, Site
@@ -83,11 +82,5 @@ class PlaneGroundwork:
 def target(
     name: str, plane: ControlPlane, state: Path, provider: Provider = "keda"
 ) -> ClusterTarget:
-    """A cluster target on it. There are no volumes."""
-    chart = state / "plane-chart.yaml"
-    state.mkdir(parents=True, exist_ok=True)
-    chart.write_text("rabbitmq: {storage: {size: null}}\n")
-    ground = PlaneGroundwork(name, plane)
-    return ClusterTarget(
-        name, state, SystemClock(), ground, provider, chart=ChartChoices(file=chart)
-    )
+    """A cluster target on it."""
+    return ClusterTarget(name, state, SystemClock(), PlaneGroundwork(name, plane), provider)
