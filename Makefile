@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 DEMO := insurectl-demo
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile
 
 help: ## show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -22,11 +23,12 @@ setup-tests:
 	@scripts/setup chromium
 
 test: setup-tests lint ## all tests that need no cluster (the bundled system's real servers run on loopback)
-	@$(BIN)/pytest -m "not cluster and not alone" -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -m "not cluster and not alone" $(SIDE_BY_SIDE)
 	@$(BIN)/pytest -m "not cluster and alone"
 
 test-cluster: setup ## the tests that need Docker, kind, helm or an API server; each skips without
-	@$(BIN)/pytest -m cluster
+	@$(BIN)/pytest -m "cluster and not alone" $(SIDE_BY_SIDE)
+	@$(BIN)/pytest -m "cluster and alone"
 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench

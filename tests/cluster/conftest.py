@@ -52,8 +52,9 @@ class ControlPlane:
 
 
 def _free_address() -> str:
-    """Sessions side by side must not meet."""
-    for last in range(1, 255):
+    """Sessions side by side must not meet, nor must the workers of one, which begin at once."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for last in range(1 + worker % 4 * 60, 255):
         with socket.socket() as probe:
             try:
                 probe.bind((f"127.0.43.{last}", PORT))

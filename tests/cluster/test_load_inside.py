@@ -24,7 +24,7 @@ from insurectl.planning.slo import Limits
 from insurectl.ports import LoadJob
 from insurectl.records import LoadResult, LoadSecond, Outcome, Scenario
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.alone, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 UNLIMITED = Limits(generator_cpu=99, shortfall=1, host_cpu=99)  # a busy machine is no failure here

@@ -18,7 +18,7 @@ from .controller_objects import scaling
 from .controller_replay import closeness, decide_alike, rescales, syncs
 from .driven_system import Load
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 SCENARIOS = ("memory_scaling", "rps_scaling")
 SYNC = "1s"  # as conftest starts the control plane
 EDGE = 0.02  # of the syncs may fall on a window's or a pod's very moment, seen by two clocks
