@@ -28,13 +28,14 @@ test: setup-tests lint ## all tests that need no cluster (the bundled system's r
 
 test-cluster: setup ## the tests that need Docker, kind, helm or an API server; each skips without
 	@$(BIN)/pytest -m "cluster and not alone" $(SIDE_BY_SIDE)
-	@$(BIN)/pytest -m "cluster and alone"
+	@$(BIN)/pytest -m "cluster and alone and not campaign"
 
 bench: setup ## measure the figures that must be reached, into reports/bench.json (4 minutes)
 	@$(BIN)/python -m tests.bench
 
-campaign: setup ## the long proofs: ten minutes of kills; a real control plane, Docker and kind (40 minutes)
+campaign: setup ## the long proofs: ten minutes of kills; a real control plane, Docker and kind (50 minutes)
 	@$(BIN)/python -m tests.checker --seconds 600
+	@$(BIN)/pytest -m campaign
 	@$(BIN)/python -m tests.bench P12 P7K
 
 clean: ## take away what make and insurectl left in this folder

@@ -40,7 +40,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
         "fake",
         pytest.param("local", marks=pytest.mark.system),
         pytest.param("kind_system", marks=pytest.mark.cluster, id="kind"),
-        pytest.param("kubeconfig_system", marks=pytest.mark.cluster, id="kubeconfig"),
+        pytest.param(
+            "kubeconfig_system", marks=[pytest.mark.cluster, pytest.mark.campaign], id="kubeconfig"
+        ),
     ]
 )
 def target(request: pytest.FixtureRequest) -> Target:
