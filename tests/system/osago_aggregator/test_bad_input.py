@@ -12,6 +12,7 @@ from tests.system.replicas import ROOT, VEHICLE, Replica
 pytestmark = pytest.mark.system
 
 KNOWN = "/v1/applications"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def refused(answer: Any, status: int) -> None:
@@ -104,8 +105,8 @@ def test_what_is_not_served(
     "path",
     [
         KNOWN,
-        f"{KNOWN}/{uuid.uuid4()}",
-        f"{KNOWN}/{uuid.uuid4()}/offers/stream",
+        f"{KNOWN}/{UNKNOWN}",
+        f"{KNOWN}/{UNKNOWN}/offers/stream",
         "/v1/products",
         "/v1/tariffs/alpha/osago-base",
     ],
