@@ -3,26 +3,13 @@
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
+from tests.system.conformance import CHECKS
 from tests.system.core_app.conftest import StartCoreApp
 from tests.system.replicas import ROOT, Replica
 
 pytestmark = pytest.mark.system
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-]
 schema = schemathesis.openapi.from_path(ROOT / "system" / "contracts" / "partner.openapi.json")
 
 
