@@ -214,7 +214,12 @@ def _never_null(done: _Way) -> Done:
             raise Unplanned
         return go(value, run)
 
-    return checked
+    async def waiting(value: Any, run: Run) -> Any:  # fails when awaited, as its neighbours do
+        if value is None:
+            raise Unplanned
+        return await go(value, run)
+
+    return waiting if done.waits else checked
 
 
 def _or_null(done: _Way) -> Done:
