@@ -64,3 +64,26 @@ def test_a_zone_that_is_ill_is_left_alone_unless_all_are(
             answers = {people.get(f"{url}/", headers=header).status_code for _ in range(10)}
             assert answers == {200}
             assert a.seen["/"] > before
+
+
+def test_who_sets_insurers_says_in_which_zone(tmp_path: Path) -> None:
+    path = "/insurers/admin/alpha"
+    with serving() as a, serving() as b:
+        zones = {"a": address(a), "b": address(b)}
+        with edge(tmp_path, zones) as (url, stats), httpx.Client(trust_env=False) as operator:
+
+            def asked(zone: str, path: str = path) -> int:
+                return operator.get(f"{url}{path}", headers={"X-Zone": zone}).status_code
+
+            until(lambda: status(stats, "/health/zones") == 200, "both zones are well")
+            assert {asked("a") for _ in range(5)} == {200}
+            assert (a.seen[path], b.seen[path]) == (5, 0)
+            assert {asked("b") for _ in range(5)} == {200}
+            assert (a.seen[path], b.seen[path]) == (5, 5)
+            assert asked("c") == 404
+            assert {asked("a", "/") for _ in range(4)} == {200}  # others can't choose
+            assert (a.seen["/"], b.seen["/"]) == (2, 2)
+            a.answers["/health/zone"] = ILL
+            until(lambda: status(stats, "/health/zones") == 503, "one is seen to be ill")
+            assert (asked("a"), asked("b")) == (503, 200)
+            assert a.seen[path] == 5
