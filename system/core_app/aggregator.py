@@ -1,7 +1,8 @@
 """Calls to osago-aggregator: submit an application, follow its offers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeVar
@@ -42,7 +43,12 @@ WAITED = Histogram(
 
 
 class Away(Failed):
-    """osago-aggregator can't be asked now; it may be asked again."""
+    """osago-aggregator can't be asked now; it may be asked again, after ``after_s`` at the
+    earliest."""
+
+    def __init__(self, why: str, after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.after_s = after_s
 
 
 class Unknown(Exception):
@@ -125,6 +131,8 @@ class Aggregator:
     async def submit(self, application: Application, left_s: float) -> None:
         """Give it to all insurers; a repeat is none there. Raises Away, Rejected."""
         deadline = Deadline.after(left_s)
+        with _told_away():  # before a turn is taken that could not be used
+            self._breaker.check()
         await self._pace.turn(left_s)
         body = {
             "id": str(application.id),
@@ -203,20 +211,25 @@ class Aggregator:
 
     async def _guarded(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """One call through the circuit breaker."""
-        try:
-            with self._breaker.call():
-                try:
-                    return await call()
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    raise Away(str(error) or type(error).__name__) from error
-        except Open as error:
-            raise Away(str(error)) from error
+        with _told_away(), self._breaker.call():
+            try:
+                return await call()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise Away(str(error) or type(error).__name__) from error
 
     @property
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise AssertionError("it was not opened")
         return self._http
+
+
+@contextmanager
+def _told_away() -> Iterator[None]:
+    try:
+        yield
+    except Open as error:
+        raise Away(str(error), error.after_s) from error
 
 
 def _read(data: bytes, application_id: UUID) -> Offer | None:

@@ -1,6 +1,7 @@
 """Collects the offers of applications, and takes up what a lost replica or zone left."""
 
 import asyncio
+import itertools
 import random
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -15,11 +16,13 @@ from system.core_app.domain import Application
 from system.core_app.offer_writer import OfferWriter
 from system.shared.db import Database
 from system.shared.ids import uuid7
+from system.shared.resilience import full_jitter_s, jitter
 
 LOG = structlog.get_logger()
 RENEW_S = 2.0
 MARGIN_S = 0.5  # the aggregator is done so long before the deadline, so that people are told by it
-PAUSE_S = 0.5  # before it is asked again
+PAUSE_S = 0.5  # before it is asked again, and twice as long each time
+LONGEST_PAUSE_S = 8.0
 COLLECTING = Gauge("osago_applications_collecting", "Applications that wait for offers here.")
 TAKEN_UP = Counter("osago_applications_taken_up", "Applications that another replica had left.")
 
@@ -85,7 +88,8 @@ class Collector:
     async def _ask(self, application: Application, *, known: bool) -> None:
         """Until the aggregator says that it is done. What came before is not kept twice."""
         had: set[UUID] = set()
-        while True:
+        for repeat in itertools.count():
+            after_s = 0.0
             try:
                 if not known:
                     await self._aggregator.submit(application, _left_s(application))
@@ -94,10 +98,13 @@ class Collector:
             except Unknown:
                 known = False
             except Away as error:
-                LOG.warning("osago-aggregator is away", id=str(application.id), why=str(error))
+                after_s = error.after_s
+                if repeat == 0:  # a thousand who wait would else tell of nothing but this
+                    LOG.warning("osago-aggregator is away", id=str(application.id), why=str(error))
             else:
                 return
-            await asyncio.sleep(PAUSE_S * (0.5 + random.random()))
+            pause_s = full_jitter_s(repeat, PAUSE_S, LONGEST_PAUSE_S, jitter)
+            await asyncio.sleep(after_s + PAUSE_S / 2 + pause_s)
 
     async def _follow(self, application: Application, had: set[UUID]) -> None:
         async with aclosing(

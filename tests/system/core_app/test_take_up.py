@@ -42,6 +42,7 @@ def test_what_nobody_collects_any_more_is_closed(
     core_app: Replica, anna: Customer, database: psycopg.Connection
 ) -> None:
     """A row as a replica of the first version would have left it."""
+    anna.apply(str(uuid.uuid4()))
     application = str(uuid.uuid4())
     database.execute(
         "INSERT INTO applications (id, client_id, client_name, channel, owner, idempotency_key,"
