@@ -6,6 +6,7 @@ Used by the target and by the zone's agent; ``state`` is the folder of the syste
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,22 @@ def supervisor(state: Path, zone: str | None) -> Supervisor:
 
 def replicas(state: Path, zone: str, service: str) -> tuple[Replica, ...]:
     """Those that are up, by number; TargetNotReady when the zone's supervisor is not."""
-    plan = address_plan.load(state)
-    return tuple(
-        Replica(n, program.pid, program.state, program.up_s, plan.replica(zone, service, n))
-        for n, program in _numbered(state, zone, service).items()
-        if program.state in UP
-    )
+    return of_services(state, zone, [service])[service]
+
+
+def of_services(
+    state: Path, zone: str, services: Iterable[str]
+) -> Mapping[str, tuple[Replica, ...]]:
+    """The same of several services, with one question to the supervisor."""
+    plan, programs = address_plan.load(state), supervisor(state, zone).programs()
+    return {
+        service: tuple(
+            Replica(n, program.pid, program.state, program.up_s, plan.replica(zone, service, n))
+            for n, program in _numbered(programs, service).items()
+            if program.state in UP
+        )
+        for service in services
+    }
 
 
 def ready(address: Address, timeout_s: float = 1.0) -> bool:
@@ -75,7 +86,7 @@ def set_replicas(state: Path, zone: str, service: str, count: int) -> tuple[int,
         raise BadInput(f"{service} can have 0 to {slots} replicas in a zone, not {count}")
     node = supervisor(state, zone)
     with locked(node.folder):
-        numbered = _numbered(state, zone, service)
+        numbered = _numbered(node.programs(), service)
         up = [n for n, program in numbered.items() if program.state in UP]
         free = [n for n, p in numbered.items() if p.state not in (*UP, "STOPPING")]
         for number in up[count:]:
@@ -109,9 +120,12 @@ def proper_count(tuning: ServiceTuning, now: int | None) -> int:
     return min(max(chosen, scaling.min_replicas), scaling.max_replicas)
 
 
-def _numbered(state: Path, zone: str, service: str) -> dict[int, Program]:
-    programs = [p for p in supervisor(state, zone).programs() if p.group == service]
-    numbers = {int(program.name.rpartition("-")[2]): program for program in programs}
+def _numbered(programs: Iterable[Program], service: str) -> dict[int, Program]:
+    numbers = {
+        int(program.name.rpartition("-")[2]): program
+        for program in programs
+        if program.group == service
+    }
     return dict(sorted(numbers.items()))
 
 

@@ -97,12 +97,18 @@ class LocalZone:
         restarts = replicas.supervisor(self.state, self.zone).restarts()
         for gauge in (self.metrics.memory, self.metrics.restarts, self.metrics.oom):
             gauge.clear()  # a replica that is gone is no longer shown
+        names = [service.service for service in tuning.services]
+        found = replicas.of_services(self.state, self.zone, names)
         for service in tuning.services:
-            self._look_at(service, restarts)
+            self._look_at(service, found[service.service], restarts)
 
-    def _look_at(self, service: ServiceTuning, restarts: Mapping[str, int]) -> None:
+    def _look_at(
+        self,
+        service: ServiceTuning,
+        found: Sequence[replicas.Replica],
+        restarts: Mapping[str, int],
+    ) -> None:
         name = service.service
-        found = replicas.replicas(self.state, self.zone, name)
         ready = 0
         for replica in found:
             pod = f"{name}-{replica.number}"
