@@ -29,7 +29,7 @@ WAITING = Gauge("insurer_waiting", "Calls that wait for a slot.", ["insurer"])
 RETRIES = Counter("insurer_retries", "Calls that were repeated.")
 MOST_REPEATS = 3
 BASE_S, CAP_S = 0.2, 2.0
-POLL_MS, LEAST_POLL_MS, MOST_POLL_MS = 500, 20, 5000
+POLL_MS, LEAST_POLL_MS, MOST_POLL_MS = 500, 20, 15_000
 
 
 class GaveUp(Exception):
