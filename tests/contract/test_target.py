@@ -9,17 +9,24 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from insurectl.adapters import process
 from insurectl.adapters.clock import SystemClock
+from insurectl.adapters.cluster import ClusterTarget
+from insurectl.adapters.load_credentials import LoadCredentials, Minter
 from insurectl.adapters.local import LocalTarget
 from insurectl.adapters.local_state import LocalState
 from insurectl.errors import BadInput, TargetNotReady
 from insurectl.ports import DeployPlan, Target
 from insurectl.records import SystemStatus
+from system.shared.ids import seeded_client
 from tests.fakes import FakeTarget, ListProgress
+from tests.system.replicas import until
+from tests.system.web.conftest import PATIENCE_MS, Visitor, chromium
 
 pytestmark = pytest.mark.timeout(900)  # the first test on a cluster makes the cluster
 PORT_BASE = 24000  # away from a system that a user may have deployed
@@ -112,6 +119,48 @@ def test_a_zone_taken_away_is_seen_and_comes_back(target: Target) -> None:
     assert fault.ended_s is not None
     assert target.status().healthy
     assert fault in target.faults(fault.began_s, fault.ended_s)
+
+
+@pytest.mark.parametrize(
+    "fixture",
+    [
+        pytest.param("local", marks=pytest.mark.system),
+        pytest.param("kind_system", marks=pytest.mark.cluster, id="kind"),
+    ],
+)
+def test_a_person_gets_from_the_form_to_the_register(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    deployed: LocalTarget | ClusterTarget = request.getfixturevalue(fixture)
+    url, state = deployed.deployment().edge_url, deployed.state
+    minter = Minter(LoadCredentials.read(state.credentials).token_private_pem)
+    before = register(url, minter)
+    with chromium() as browser:
+        context = browser.new_context(locale="en-GB")
+        context.set_default_timeout(PATIENCE_MS)
+        key = (state.secrets / "login-key").read_bytes().strip()
+        person = Visitor(context.new_page(), url, key)
+        person.sign_in(str(seeded_client(state.seed(), 1)))
+        person.apply()
+        until(lambda: 0 < len(person.insurers()) < 6, "some offers are seen before the others")
+        until(lambda: len(person.insurers()) >= 6, "the others come, too")
+        insurers = person.insurers()
+        person.page.locator(".offer.best button").click()
+        person.page.get_by_role("button", name="Buy for").click()
+        expect(person.page.get_by_role("heading", name="You are insured")).to_be_visible()
+        person.page.get_by_role("link", name="See all your policies").click()
+        expect(person.page.locator(".policy")).to_have_count(1)
+        assert person.faults == []
+    until(lambda: len(register(url, minter)) > len(before), "the policy is in the register")
+    [policy] = register(url, minter).keys() - before.keys()
+    assert register(url, minter)[policy] in insurers
+
+
+def register(url: str, minter: Minter) -> dict[str, str]:
+    """Policy -> insurer, as an operator reads it."""
+    headers = {"Authorization": f"Bearer {minter.token('auditor', 'operator')}"}
+    answer = httpx.get(f"{url}/settlement/v1/register", headers=headers, trust_env=False)
+    return {item["policyId"]: item["insurer"] for item in answer.json()["items"]}
 
 
 @pytest.mark.system

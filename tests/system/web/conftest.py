@@ -120,8 +120,9 @@ def browser() -> Iterator[Browser]:
 class Visitor:
     """A person at the page."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, login_key: bytes = LOGIN_KEY) -> None:
         self.page, self.url, self.client = page, url, str(uuid4())
+        self._login_key = login_key
         self.faults: list[str] = []
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", self._console)
@@ -137,7 +138,7 @@ class Visitor:
         self.client = client or self.client
         self.page.goto(self.url)
         self.page.get_by_label("Client number").fill(self.client)
-        self.page.get_by_label("Code").fill(code(LOGIN_KEY, self.client))
+        self.page.get_by_label("Code").fill(code(self._login_key, self.client))
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("heading", name="Apply for OSAGO").wait_for()
 
