@@ -1,5 +1,6 @@
 """PostgreSQL: one pool a replica, migrations from SQL files."""
 
+import asyncio
 import select
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +16,29 @@ from system.shared.settings import DatabaseSettings
 CONNECTIONS = Gauge("db_client_connection_count", "Connections of the pool.", ["state"])
 MIGRATION_LOCK = 7_301_996
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
+
+
+class Pool(AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]):
+    """Loses no cancellation. The library waits for a connection with ``asyncio.wait_for``, which
+    until Python 3.12 drops one that comes in the same turn as the connection (gh-86296): work in
+    the background then went on for ever, and so did the replica that was told to leave."""
+
+    async def getconn(self, timeout: float | None = None) -> psycopg.AsyncConnection[DictRow]:
+        """As the library's."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        connection = await super().getconn(timeout)
+        if task and task.cancelling() > before:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
 
 
 class Database:
     """The pool, opened with the service and closed with it."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        self.pool: Pool = AsyncConnectionPool(
+        self.pool = Pool(
             kwargs={**settings.conninfo(), "row_factory": dict_row, "autocommit": True},
             connection_class=psycopg.AsyncConnection[DictRow],
             min_size=1,
