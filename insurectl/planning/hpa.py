@@ -1,113 +1,94 @@
-"""The Kubernetes autoscaler as a function of (spec, state, pods, samples, now).
+"""The Kubernetes autoscaler as a function of (spec, state, target, pods, samples, now).
 
 Rules, order of float operations and rounding are those of pkg/controller/podautoscaler in
-Kubernetes 1.34, for Resource (Utilization) and Pods (AverageValue) metrics with a ``behavior``.
-Samples are integers as in the controller: bytes for memory, thousandths for everything else.
-What each metric asks for stands in ``hpa_metrics``, what ``behavior`` allows in ``hpa_behavior``.
+Kubernetes 1.34. What each metric asks for stands in ``hpa_metrics``, what ``behavior`` allows of
+it in ``hpa_behavior`` (without one: ``hpa_legacy``), what both make of a round in ``hpa_round``,
+and what can be asked in ``hpa_spec``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from insurectl.planning.hpa_behavior import (
-    HpaState,
-    Recommendation,
-    ScaleEvent,
-    limit_rate,
-    stabilize,
-    store_event,
-)
-from insurectl.planning.hpa_metrics import NoMetric, Pod, Sample, group_pods, propose
+from insurectl.errors import BadInput
+from insurectl.planning import hpa_behavior
+from insurectl.planning.hpa_behavior import HpaState, Recommendation
+from insurectl.planning.hpa_decision import Decision
+from insurectl.planning.hpa_metrics import Samples, Seen, Selector
+from insurectl.planning.hpa_pods import Pod, Sample
+from insurectl.planning.hpa_round import by_metrics
+from insurectl.planning.hpa_spec import KUBERNETES, Controller, Spec, spec_of
 from insurectl.records import Autoscaling
 
-__all__ = [
-    "Decision",
-    "HpaState",
-    "NoMetric",
-    "Pod",
-    "Recommendation",
-    "Sample",
-    "Samples",
-    "ScaleEvent",
-    "decide",
-    "group_pods",
-    "limit_rate",
-    "propose",
-    "stabilize",
-    "store_event",
-]
-Samples = Mapping[str, Mapping[str, Sample]]  # metric name -> pod name -> sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """One round. ``metric`` won among the proposals; ``reason`` is the controller's condition."""
-
-    desired: int
-    reason: str
-    metric: str | None = None
-    proposals: Mapping[str, int] = field(default_factory=dict)
-    errors: tuple[str, ...] = ()
+__all__ = ["Decision", "HpaState", "Pod", "Sample", "Samples", "decide", "store_event", "unread"]
 
 
 def decide(
-    spec: Autoscaling,
+    spec: Autoscaling | Spec,
     state: HpaState,
     *,
     current: int,
     pods: Sequence[Pod],
     samples: Samples,
     now_s: float,
+    status_replicas: int | None = None,
+    selector: Selector = "valid",
+    controller: Controller = KUBERNETES,
+    writable: bool = True,
 ) -> tuple[Decision, HpaState]:
-    """One reconcile; ``current`` is ``spec.replicas`` of the target."""
+    """One reconcile. ``current`` is ``spec.replicas`` of the target, ``status_replicas`` its
+    status (None: the same); not ``writable``: the API server refuses the new count."""
+    status = current if status_replicas is None else status_replicas
+    if min(current, status) < 0:
+        raise BadInput(f"the target has {min(current, status)} replicas; give 0 or more")
+    spec = _full(spec)
+    seen = Seen(
+        replicas=current, status_replicas=status, pods=pods, samples=samples, now_s=now_s,
+        selector=selector,
+    )  # fmt: skip
     if not state.recommendations:
         state = replace(state, recommendations=(Recommendation(replicas=current, at_s=now_s),))
-    if current == 0 and spec.min_replicas != 0:
-        return Decision(desired=0, reason="ScalingDisabled"), state
-    if current > spec.max_replicas:
-        decision = Decision(desired=spec.max_replicas, reason="TooManyReplicas")
-    elif current < spec.min_replicas:
-        decision = Decision(desired=spec.min_replicas, reason="TooFewReplicas")
-    else:
-        decision, state = _by_metrics(spec, state, current, pods, samples, now_s)
-    if decision.desired != current:
-        state = store_event(spec, state, current, decision.desired, now_s)
-    return decision, state
+    decision, state = _wish(spec, state, seen, controller)
+    if decision.desired == current:
+        return decision, state
+    if not writable:
+        held = replace(decision, desired=current, reason="FailedUpdateScale")
+        return held.with_condition("AbleToScale", "FailedUpdateScale", holds=False), state
+    state = store_event(spec, state, current, decision.desired, now_s)
+    return decision.with_condition("AbleToScale", "SucceededRescale"), state
 
 
-def _by_metrics(
-    spec: Autoscaling,
-    state: HpaState,
-    current: int,
-    pods: Sequence[Pod],
-    samples: Samples,
-    now_s: float,
+def unread(desired: int) -> Decision:
+    """A round in which the target's scale could not be read; ``desired`` stays what it was."""
+    decision = Decision(desired=desired, reason="FailedGetScale")
+    return decision.with_condition("AbleToScale", "FailedGetScale", holds=False)
+
+
+def store_event(
+    spec: Autoscaling | Spec, state: HpaState, current: int, desired: int, now_s: float
+) -> HpaState:
+    """Remember a change that was made."""
+    return hpa_behavior.store_event(_full(spec).behavior, state, current, desired, now_s)
+
+
+def _full(spec: Autoscaling | Spec) -> Spec:
+    return spec if isinstance(spec, Spec) else spec_of(spec)
+
+
+def _wish(
+    spec: Spec, state: HpaState, seen: Seen, controller: Controller
 ) -> tuple[Decision, HpaState]:
-    proposals: dict[str, int] = {}
-    errors: list[str] = []
-    for metric in spec.metrics:
-        try:
-            readings = samples.get(metric.name, {})
-            proposals[metric.name] = propose(metric, spec, current, pods, readings, now_s)
-        except NoMetric as error:
-            errors.append(f"{metric.name}: {error}")
-    winner = max(proposals, key=lambda name: proposals[name], default=None)
-    if winner is None or (errors and proposals[winner] < current):
-        return (
-            Decision(
-                desired=current,
-                reason="FailedGetMetrics",
-                proposals=proposals,
-                errors=tuple(errors),
-            ),
-            state,
-        )
-    wanted = max(0, proposals[winner])
-    stable, state = stabilize(spec, state, current, wanted, now_s)
-    desired, reason = limit_rate(spec, state, current, stable, now_s)
-    if stable != wanted and desired == stable:
-        reason = "ScaleUpStabilized" if wanted >= current else "ScaleDownStabilized"
-    decided = Decision(
-        desired=desired, reason=reason, metric=winner, proposals=proposals, errors=tuple(errors)
-    )
-    return decided, state
+    """Out of range, nothing is measured, stabilised, limited or remembered."""
+
+    def plain(desired: int, reason: str) -> Decision:
+        decision = Decision(desired=desired, reason=reason)
+        return decision.with_condition("AbleToScale", "SucceededGetScale")
+
+    current = seen.replicas
+    if current == 0 and spec.min_replicas != 0:
+        off = plain(0, "ScalingDisabled")
+        return off.with_condition("ScalingActive", "ScalingDisabled", holds=False), state
+    if current > spec.max_replicas:
+        return plain(spec.max_replicas, "TooManyReplicas"), state
+    if current < spec.min_replicas:
+        return plain(spec.min_replicas, "TooFewReplicas"), state
+    return by_metrics(spec, state, seen, controller, plain(current, "SucceededGetScale"))

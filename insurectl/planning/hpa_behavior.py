@@ -3,14 +3,17 @@
 Stabilisation first, then the rate, as in horizontal.go of Kubernetes 1.34.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from insurectl.records import Autoscaling, ScalingPolicy, ScalingRules
+from insurectl.planning.hpa_numbers import MAX_INT32, MIN_INT32, ceil, int32, wrap32
+from insurectl.planning.hpa_spec import Behavior, Spec
+from insurectl.records import ScalingPolicy, ScalingRules
 
-MAX_REPLICAS = 2**31 - 1
+Limit = Literal[
+    "DesiredWithinRange", "ScaleUpLimit", "ScaleDownLimit", "TooManyReplicas", "TooFewReplicas"
+]
 T = TypeVar("T")
 
 
@@ -41,10 +44,11 @@ class HpaState:
 
 
 def stabilize(
-    spec: Autoscaling, state: HpaState, current: int, wanted: int, now_s: float
+    behavior: Behavior, state: HpaState, current: int, wanted: int, now_s: float
 ) -> tuple[int, HpaState]:
     """Both windows act in each round; the unstabilised wish is what is remembered."""
-    up_s, down_s = spec.scale_up.stabilization_window_s, spec.scale_down.stabilization_window_s
+    up_s = behavior.scale_up.stabilization_window_s
+    down_s = behavior.scale_down.stabilization_window_s
     lowest = highest = wanted
     slot = None
     for number, past in enumerate(state.recommendations):
@@ -58,24 +62,29 @@ def stabilize(
     stable = current
     stable = max(stable, lowest)
     stable = min(stable, highest)
+    return stable, remember(state, slot, wanted, now_s)
+
+
+def remember(state: HpaState, slot: int | None, wanted: int, now_s: float) -> HpaState:
+    """In the slot of one that no window reaches any more, or at the end."""
     new = Recommendation(replicas=wanted, at_s=now_s)
-    return stable, replace(state, recommendations=_put(state.recommendations, slot, new))
+    return replace(state, recommendations=_put(state.recommendations, slot, new))
 
 
 def limit_rate(
-    spec: Autoscaling, state: HpaState, current: int, stable: int, now_s: float
-) -> tuple[int, str]:
+    spec: Spec, behavior: Behavior, state: HpaState, current: int, stable: int, now_s: float
+) -> tuple[int, Limit]:
     """At most what the policies allow, within min and max."""
     if stable > current:
-        allowed = max(_allowed(spec.scale_up, state, current, now_s, up=True), current)
-        reason = "ScaleUpLimit" if spec.max_replicas > allowed else "TooManyReplicas"
+        allowed = max(_allowed(behavior.scale_up, state, current, now_s, up=True), current)
         ceiling = min(spec.max_replicas, allowed)
-        return (ceiling, reason) if stable > ceiling else (stable, "DesiredWithinRange")
-    if stable < current:
-        allowed = min(_allowed(spec.scale_down, state, current, now_s, up=False), current)
-        reason = "ScaleDownLimit" if spec.min_replicas < allowed else "TooFewReplicas"
+        if stable > ceiling:
+            return ceiling, "ScaleUpLimit" if spec.max_replicas > allowed else "TooManyReplicas"
+    elif stable < current:
+        allowed = min(_allowed(behavior.scale_down, state, current, now_s, up=False), current)
         floor = max(spec.min_replicas, allowed)
-        return (floor, reason) if stable < floor else (stable, "DesiredWithinRange")
+        if stable < floor:
+            return floor, "ScaleDownLimit" if spec.min_replicas < allowed else "TooFewReplicas"
     return stable, "DesiredWithinRange"
 
 
@@ -83,34 +92,40 @@ def _allowed(rules: ScalingRules, state: HpaState, current: int, now_s: float, *
     if rules.select_policy == "Disabled":
         return current
     limits = [_policy_limit(policy, state, current, now_s, up=up) for policy in rules.policies]
-    biggest, smallest = (max, min) if up else (min, max)
-    return biggest(limits) if rules.select_policy == "Max" else smallest(limits)
+    if up == (rules.select_policy == "Max"):
+        return max(limits, default=MIN_INT32)
+    return min(limits, default=MAX_INT32)
 
 
 def _policy_limit(
     policy: ScalingPolicy, state: HpaState, current: int, now_s: float, *, up: bool
 ) -> int:
+    """A percentage is rounded against the change on the way down, for it on the way up; a value
+    near the most that an int32 holds overflows, and then nothing is allowed."""
+
     def within(events: Sequence[ScaleEvent]) -> int:
         return sum(event.change for event in events if now_s - event.at_s < policy.period_s)
 
-    start = current - within(state.ups) + within(state.downs)
+    start = wrap32(current - within(state.ups) + within(state.downs))
     if policy.kind == "Pods":
-        return start + policy.value if up else start - policy.value
-    if up:
-        return min(math.ceil(start * (1 + policy.value / 100)), MAX_REPLICAS)
-    return math.trunc(start * (1 - policy.value / 100))
+        return wrap32(start + policy.value if up else start - policy.value)
+    share = float(policy.value) / 100
+    return int32(ceil(float(start) * (1 + share))) if up else int32(float(start) * (1 - share))
 
 
 def store_event(
-    spec: Autoscaling, state: HpaState, current: int, desired: int, now_s: float
+    behavior: Behavior | None, state: HpaState, current: int, desired: int, now_s: float
 ) -> HpaState:
-    """Remember a change that was made, in the slot of the last one past its use."""
+    """Remember a change that was made, in the slot of the last one past its use. Without
+    ``behavior`` nothing would ever read it."""
+    if behavior is None:
+        return state
     up = desired > current
-    rules = spec.scale_up if up else spec.scale_down
+    rules = behavior.scale_up if up else behavior.scale_down
     longest_s = max((policy.period_s for policy in rules.policies), default=0)
     events, slot = [], None
     for number, event in enumerate(state.ups if up else state.downs):
-        outdated = now_s - event.at_s > longest_s
+        outdated = event.outdated or now_s - event.at_s > longest_s
         events.append(replace(event, outdated=outdated))
         slot = number if outdated else slot
     new = ScaleEvent(change=abs(desired - current), at_s=now_s)

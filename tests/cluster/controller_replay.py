@@ -190,8 +190,6 @@ def _samples(spec: Autoscaling, asked: Sequence[Asked]) -> dict[str, Mapping[str
 
 def _reason_alike(decision: hpa.Decision, one: Sync) -> bool:
     """A change overwrites the reason for which it was held back before its rate was limited."""
-    if decision.reason == "FailedGetMetrics":
-        return one.conditions.get("ScalingActive", ("", ""))[0] == "False"
     given = {reason for _, reason in one.conditions.values()}
     return decision.reason in given or (
         decision.reason.endswith("Stabilized") and one.after != one.before
