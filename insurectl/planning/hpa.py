@@ -12,7 +12,7 @@ from dataclasses import replace
 from insurectl.errors import BadInput
 from insurectl.planning import hpa_behavior
 from insurectl.planning.hpa_behavior import HpaState, Recommendation
-from insurectl.planning.hpa_decision import Decision
+from insurectl.planning.hpa_decision import Decision, able, active
 from insurectl.planning.hpa_metrics import Samples, Seen, Selector
 from insurectl.planning.hpa_pods import Pod, Sample
 from insurectl.planning.hpa_round import by_metrics
@@ -52,15 +52,15 @@ def decide(
         return decision, state
     if not writable:
         held = replace(decision, desired=current, reason="FailedUpdateScale")
-        return held.with_condition("AbleToScale", "FailedUpdateScale", holds=False), state
+        return held.instead(able("FailedUpdateScale", holds=False)), state
     state = store_event(spec, state, current, decision.desired, now_s)
-    return decision.with_condition("AbleToScale", "SucceededRescale"), state
+    return decision.instead(able("SucceededRescale")), state
 
 
 def unread(desired: int) -> Decision:
     """A round in which the target's scale could not be read; ``desired`` stays what it was."""
-    decision = Decision(desired=desired, reason="FailedGetScale")
-    return decision.with_condition("AbleToScale", "FailedGetScale", holds=False)
+    unable = able("FailedGetScale", holds=False)
+    return Decision(desired=desired, reason=unable.reason, conditions=(unable,))
 
 
 def store_event(
@@ -78,17 +78,14 @@ def _wish(
     spec: Spec, state: HpaState, seen: Seen, controller: Controller
 ) -> tuple[Decision, HpaState]:
     """Out of range, nothing is measured, stabilised, limited or remembered."""
-
-    def plain(desired: int, reason: str) -> Decision:
-        decision = Decision(desired=desired, reason=reason)
-        return decision.with_condition("AbleToScale", "SucceededGetScale")
-
-    current = seen.replicas
+    current, read = seen.replicas, able("SucceededGetScale")
     if current == 0 and spec.min_replicas != 0:
-        off = plain(0, "ScalingDisabled")
-        return off.with_condition("ScalingActive", "ScalingDisabled", holds=False), state
+        off = active("ScalingDisabled", holds=False)
+        return Decision(desired=0, reason=off.reason, conditions=(read, off)), state
     if current > spec.max_replicas:
-        return plain(spec.max_replicas, "TooManyReplicas"), state
-    if current < spec.min_replicas:
-        return plain(spec.min_replicas, "TooFewReplicas"), state
-    return by_metrics(spec, state, seen, controller, plain(current, "SucceededGetScale"))
+        desired, reason = spec.max_replicas, "TooManyReplicas"
+    elif current < spec.min_replicas:
+        desired, reason = spec.min_replicas, "TooFewReplicas"
+    else:
+        return by_metrics(spec, state, seen, controller)
+    return Decision(desired=desired, reason=reason, conditions=(read,)), state

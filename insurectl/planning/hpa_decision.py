@@ -30,11 +30,22 @@ class Decision:
     conditions: tuple[Condition, ...] = ()
     measured: Mapping[str, Proposal] = field(default_factory=dict)
 
-    def with_condition(self, about: About, reason: str, *, holds: bool = True) -> "Decision":
-        """In the place of an earlier one of this type, else after the others."""
-        known = {one.about: one for one in self.conditions}
-        known[about] = Condition(about=about, holds=holds, reason=reason)
-        return replace(self, conditions=tuple(known.values()))
+    def instead(self, condition: Condition) -> "Decision":
+        """With this condition in the place of the one of its type."""
+        rest = (one for one in self.conditions if one.about != condition.about)
+        return replace(self, conditions=(condition, *rest))
+
+
+def able(reason: str, *, holds: bool = True) -> Condition:
+    return Condition(about="AbleToScale", holds=holds, reason=reason)
+
+
+def active(reason: str, *, holds: bool = True) -> Condition:
+    return Condition(about="ScalingActive", holds=holds, reason=reason)
+
+
+def limited(reason: str, *, holds: bool) -> Condition:
+    return Condition(about="ScalingLimited", holds=holds, reason=reason)
 
 
 def combine(

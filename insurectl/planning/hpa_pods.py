@@ -103,19 +103,22 @@ def ready_pods(pods: Sequence[Pod]) -> int:
 
 def request_milli(pod: Pod, metric: Metric, controller: Controller) -> int:
     """What utilisation is measured against. A container that the pod does not have asks for 0."""
-    name = metric.name
-    if controller.pod_level_resources and not metric.container and _has_level(pod):
+    name, unit = metric.name, metric.unit_milli
+    whole_pods = controller.pod_level_resources and not metric.container
+    if whole_pods and pod.level_requests and any(map(_is_of_pods, pod.level_requests)):
         whole = _whole_request(pod, name)
         if whole is None:
             raise NoMetric(f"pod {pod.name} as a whole has no request for {name}")
-        return wrap64(whole * metric.unit_milli)
+        return wrap64(whole * unit)
+    if not pod.containers and not metric.container and name in pod.requests:
+        return wrap64(pod.requests[name] * unit)
     total = 0
     for container in pod.containers or (Container(name="", requests=pod.requests),):
         if container.kind == "init" or metric.container not in {"", container.name}:
             continue
         if name not in container.requests:
             raise NoMetric(f"no request for {name} in {_told(container)}pod {pod.name}")
-        total += container.requests[name] * metric.unit_milli
+        total += container.requests[name] * unit
     return wrap64(total)
 
 
@@ -126,10 +129,6 @@ def _still_starting(pod: Pod, sample: Sample, now_s: float, controller: Controll
         return pod.ready is False or sample.at_s < pod.ready_changed_s + sample.window_s
     never_ready = pod.started_s + controller.initial_readiness_s > pod.ready_changed_s
     return pod.ready is False and never_ready
-
-
-def _has_level(pod: Pod) -> bool:
-    return any(_is_of_pods(name) for name in pod.level_requests)
 
 
 def _is_of_pods(resource: str) -> bool:

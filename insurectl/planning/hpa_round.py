@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from insurectl.planning import hpa_behavior, hpa_legacy
 from insurectl.planning.hpa_behavior import HpaState
-from insurectl.planning.hpa_decision import Decision, combine
+from insurectl.planning.hpa_decision import Decision, able, active, combine, limited
 from insurectl.planning.hpa_metrics import Proposal, Seen, propose
 from insurectl.planning.hpa_pods import NoMetric
 from insurectl.planning.hpa_spec import Controller, Metric, Spec, tolerance
@@ -18,12 +18,11 @@ UNSELECTABLE = {
 
 
 def by_metrics(
-    spec: Spec, state: HpaState, seen: Seen, controller: Controller, decision: Decision
+    spec: Spec, state: HpaState, seen: Seen, controller: Controller
 ) -> tuple[Decision, HpaState]:
+    """Where a metric fails and the others would go down, nothing is changed or remembered."""
     if seen.selector != "valid":
-        reason = UNSELECTABLE[seen.selector]
-        decision = replace(decision, reason=reason)
-        return decision.with_condition("ScalingActive", reason, holds=False), state
+        return _inactive(UNSELECTABLE[seen.selector], seen), state
     measured: dict[str, Proposal] = {}
     errors, reasons = [], []
     allowed = tolerance(spec, controller)
@@ -34,23 +33,27 @@ def by_metrics(
             errors.append(f"{metric.label}: {error}")
             reasons.append(metric.failure)
     winner, replicas = combine(measured, len(errors), seen.replicas)
-    proposals = {name: one.replicas for name, one in measured.items()}
-    decision = replace(decision, proposals=proposals, errors=tuple(errors), measured=measured)
     if replicas is None:
-        decision = replace(decision, reason=reasons[0])
-        return decision.with_condition("ScalingActive", reasons[0], holds=False), state
-    decision = replace(decision, metric=winner)
-    decision = decision.with_condition("ScalingActive", "ValidMetricFound")
-    return _allow(spec, state, seen, controller, max(0, replicas), decision)
+        decision = _inactive(reasons[0], seen)
+    else:
+        decision, state = _allow(spec, state, seen, controller, max(0, replicas))
+    found = replace(
+        decision,
+        metric=None if replicas is None else winner,
+        proposals={name: one.replicas for name, one in measured.items()},
+        errors=tuple(errors),
+        measured=measured,
+    )
+    return found, state
+
+
+def _inactive(reason: str, seen: Seen) -> Decision:
+    conditions = (able("SucceededGetScale"), active(reason, holds=False))
+    return Decision(desired=seen.replicas, reason=reason, conditions=conditions)
 
 
 def _allow(
-    spec: Spec,
-    state: HpaState,
-    seen: Seen,
-    controller: Controller,
-    wanted: int,
-    decision: Decision,
+    spec: Spec, state: HpaState, seen: Seen, controller: Controller, wanted: int
 ) -> tuple[Decision, HpaState]:
     """Stabilise, then limit; each says so in a condition."""
     current, now_s, behavior = seen.replicas, seen.now_s, spec.behavior
@@ -62,9 +65,7 @@ def _allow(
         held = "ScaleUpStabilized" if wanted >= current else held
         stable, state = hpa_behavior.stabilize(behavior, state, current, wanted, now_s)
         desired, limit = hpa_behavior.limit_rate(spec, behavior, state, current, stable, now_s)
-    able = "ReadyForNewScale" if stable == wanted else held
-    limited = desired != stable
-    reason = able if stable != wanted and not limited else limit
-    decision = replace(decision, desired=desired, reason=reason)
-    decision = decision.with_condition("AbleToScale", able)
-    return decision.with_condition("ScalingLimited", limit, holds=limited), state
+    ready = "ReadyForNewScale" if stable == wanted else held
+    conditions = (able(ready), active("ValidMetricFound"), limited(limit, holds=desired != stable))
+    reason = ready if stable != wanted and desired == stable else limit
+    return Decision(desired=desired, reason=reason, conditions=conditions), state

@@ -154,6 +154,16 @@ def test_a_limit_starts_from_what_changed_within_its_period(row: Row) -> None:
     assert found == (100 - int(row["sum"]) + 150, "ScaleUpLimit")
 
 
+@pytest.mark.parametrize(
+    ("age_s", "expected"),
+    [pytest.param(60, 14, id="a period ago: no more"), pytest.param(59, 11, id="within it")],
+)
+def test_a_change_counts_for_less_than_its_period(age_s: int, expected: int) -> None:
+    known = HpaState(ups=remembered(f"3@{age_s}"))
+    asked = {"current": "10", "wanted": "50"}
+    assert allowed(asked, up="P4/60", down="", state=known)[0] == expected
+
+
 def test_what_was_outdated_once_stays_so() -> None:
     behavior = Behavior(
         scale_up=rules(KUBERNETES_SCALE_UP, "P1/600"), scale_down=KUBERNETES_SCALE_DOWN

@@ -104,6 +104,20 @@ def test_utilization_is_a_whole_percentage() -> None:
     assert (found.utilization_percent, found.replicas) == (72, 2)
 
 
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        pytest.param("rrrrrrrrr", 11, id="nine ask for eleven"),
+        pytest.param("rrrrrrrrrn", 10, id="one that is not ready holds them back"),
+        pytest.param("rrrrrrrrrp", 10, id="as one that is pending does"),
+    ],
+)
+def test_a_pod_that_is_not_ready_is_idle_on_the_way_up(letters: str, expected: int) -> None:
+    listed = pods(letters, [500] * len(letters))
+    found = ask(metric("cpu 50%"), samples([600] * 9), listed, len(letters))
+    assert found.replicas == expected
+
+
 MEMORY = Metric(kind="Resource", name="memory", utilization_percent=50)
 
 
@@ -147,7 +161,7 @@ def test_a_container_that_one_pod_lacks_asks_for_nothing_there() -> None:
         pytest.param("object 10", 2, 2, "rd", (40,), 8, id="a pod that goes away is ready still"),
         pytest.param("object 10", 2, 2, "rp", (40,), 4, id="one that is pending is not"),
         pytest.param("object 10", 0, 0, "", (11,), 2, id="from none there is no tolerance"),
-        pytest.param("external avg 10", 4, 5, "", (50,), 5, id="for each: status counts"),
+        pytest.param("external avg 10", 5, 4, "", (42,), 4, id="for each: status counts"),
         pytest.param("external avg 10", 2, 0, "", (11,), 2, id="for each: a status of none"),
         pytest.param("external avg 10", 2, 2, "", (-1,), 2**31 - 1, id="negative is the most"),
         pytest.param("external 1", 1, 1, "r", (MAX_INT64,), MIN_INT32, id="overflows an int32"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insurectl.planning.hpa import decide
-from insurectl.planning.hpa_behavior import HpaState
+from insurectl.planning.hpa_behavior import HpaState, Recommendation
 from insurectl.planning.hpa_decision import Decision
 from insurectl.planning.hpa_metrics import Samples
 from insurectl.planning.hpa_numbers import ceil
@@ -27,6 +27,7 @@ unhurried = settings(deadline=None)
 DEFAULT = Behavior(scale_up=KUBERNETES_SCALE_UP, scale_down=KUBERNETES_SCALE_DOWN)
 PODS, CPU = metric("pods 10000"), metric("cpu 50%")
 START_S = 1000.0
+FORGOTTEN = HpaState(recommendations=(Recommendation(replicas=99, at_s=0.0),))
 
 policy = st.builds(
     ScalingPolicy,
@@ -250,7 +251,7 @@ def test_no_metric_that_fails_lets_it_scale_down(
     both = (PODS, CPU) if failing_first else (CPU, PODS)
     spec = Spec(max_replicas=60, metrics=both, behavior=given)
     decision, _ = decide(
-        spec, HpaState(), current=count, pods=ready(count),
+        spec, FORGOTTEN, current=count, pods=ready(count),
         samples={"cpu": samples([used] * count)}, now_s=START_S,
     )  # fmt: skip
     assert decision.desired >= count

@@ -174,11 +174,12 @@ def test_takes_a_zero_for_unset(
 def test_what_overflows_is_taken_for_none() -> None:
     spec = Spec(max_replicas=9, metrics=(metric("object 1"),))
     found = {"qps": samples((2**62,))}
-    decision, _ = decide(
+    decision, after = decide(
         spec, HpaState(recommendations=log(FORGOTTEN)), current=5, pods=pods("rrrrr"),
         samples=found, now_s=NOW,
     )  # fmt: skip
     assert (decision.desired, decision.reason) == (1, "TooFewReplicas")
+    assert [one.replicas for one in after.recommendations] == [0]
 
 
 def test_without_metrics_the_cpu_is_looked_at() -> None:
