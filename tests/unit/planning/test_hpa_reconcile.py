@@ -209,6 +209,13 @@ def test_the_first_window_does_not_go_below_what_was_there() -> None:
     assert [one.replicas for one in after.recommendations] == [4, 1]
 
 
+def test_of_being_held_and_being_limited_the_limit_is_told() -> None:
+    slow = replace(DEFAULT, scale_up=rules(KUBERNETES_SCALE_UP, "w60"))
+    known = HpaState(recommendations=log("20@10"))
+    decision, _ = round_of((9000,) * 4, (9,) * 4, state=known, spec=replace(SPEC, behavior=slow))
+    assert (decision.desired, decision.reason) == (8, "ScaleUpLimit")
+
+
 def test_a_refused_change_is_wished_for_but_not_made() -> None:
     decision, after = round_of((1000,) * 4, (1,) * 4, writable=False)
     assert (decision.desired, decision.reason) == (4, "FailedUpdateScale")
