@@ -201,6 +201,9 @@ class RunStore(Protocol):
     def write_files(self, run_id: str, files: Mapping[str, str]) -> tuple[Path, ...]:
         """Keep rendered files (name -> text) in the run's folder."""
 
+    def having(self, kind: type[Any]) -> tuple[str, ...]:
+        """All top-level runs that have this record, newest first."""
+
     def latest(self, kind: type[Any] | None = None) -> str:
         """The newest top-level run (that has this record); BadInput when there is none."""
 

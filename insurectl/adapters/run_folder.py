@@ -22,6 +22,7 @@ from insurectl.records import (
     Deployment,
     FailoverResult,
     LoadResult,
+    Plan,
     Recommendation,
     RunInfo,
     RunRecords,
@@ -47,6 +48,7 @@ FILES: dict[type[Any], tuple[str, str]] = {  # record -> file, and the command t
     Change: ("60-apply.json", "apply"),
     Verdict: ("70-verify.json", "verify"),
     FailoverResult: ("75-failover.json", "failover"),
+    Plan: ("80-plan.json", "plan"),
 }
 
 
@@ -129,6 +131,7 @@ class RunFolder:
             change=self._find(run_id, Change),
             verdict=self._find(run_id, Verdict),
             failover=self._find(run_id, FailoverResult),
+            plan=self._find(run_id, Plan),
             children=tuple(self.records(child) for child in self.children(run_id)),
         )
 
@@ -138,6 +141,10 @@ class RunFolder:
         for name, text in files.items():
             _replace(folder / name, text.encode())
         return tuple(folder / name for name in files)
+
+    def having(self, kind: type[Any]) -> tuple[str, ...]:
+        """All top-level runs that have this record, newest first."""
+        return tuple(run_id for run_id in self._top() if self.has(run_id, kind))
 
     def latest(self, kind: type[Any] | None = None) -> str:
         """The newest top-level run (that has this record)."""

@@ -74,6 +74,17 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Demand:
+    """What one person who applies leads to: service -> requests, and those for each insurer."""
+
+    calls: Mapping[str, float]
+    calls_per_insurer: Mapping[str, float]
+    insurer_per_second: float
+    aggregator_per_second: float
+    applications_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Topology:
     """``zones``: name -> third byte of its network."""
 
@@ -87,6 +98,7 @@ class Topology:
     insurers: int
     people_in_flight: int
     people_streams: int
+    demand: Demand
 
     def service(self, name: str) -> Service:
         """BadInput for a service that there is not."""
@@ -153,6 +165,7 @@ def _parse(content: Mapping[str, Any]) -> Topology:
         insurers=content["insurers"],
         people_in_flight=content["limits"]["people_in_flight"],
         people_streams=content["limits"]["people_streams"],
+        demand=Demand(**content["demand"]),
     )
 
 

@@ -18,7 +18,7 @@ from insurectl.errors import ExitCode, InsurectlError
 COMMANDS = (  # in the order of use; one file each
     "deploy", "adopt", "status", "logs", "scale", "destroy",
     "load", "observe", "calibrate", "fit", "recommend", "apply", "rollback", "verify", "report",
-    "run", "simulate", "failover", "failback", "doctor", "config", "version",
+    "run", "simulate", "failover", "failback", "plan", "doctor", "config", "version",
 )  # fmt: skip
 NOT_USABLE = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,

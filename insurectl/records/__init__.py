@@ -14,6 +14,7 @@ times are seconds since the epoch (UTC). Zones are named ``a``, ``b``; services 
     Change          the Tuning put in force, and the way back
     Verdict         predicted against measured on traffic that was not used
     FailoverResult  a zone taken away under load, and what it cost
+    Plan            replicas, nodes and money for a peak, and what breaks first (parts: plan.py)
 """
 
 from insurectl.records.advice import (
@@ -36,6 +37,7 @@ from insurectl.records.capacity import (
 from insurectl.records.failover import FailoverResult
 from insurectl.records.load import LoadResult, LoadSecond, RequestStats, ThresholdResult
 from insurectl.records.outcome import Estimate, Outcome
+from insurectl.records.plan import Plan
 from insurectl.records.run import RunInfo, RunRecords
 from insurectl.records.scenario import (
     Abort,
@@ -88,6 +90,7 @@ __all__ = [
     "Metric",
     "MetricTarget",
     "Outcome",
+    "Plan",
     "PlannedFault",
     "ProcessStatus",
     "Queue",

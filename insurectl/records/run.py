@@ -9,6 +9,7 @@ from insurectl.records.capacity import Calibration, CapacityModel
 from insurectl.records.failover import FailoverResult
 from insurectl.records.load import LoadResult
 from insurectl.records.outcome import Outcome
+from insurectl.records.plan import Plan
 from insurectl.records.system import Deployment
 from insurectl.records.timeline import Timeline
 
@@ -48,4 +49,5 @@ class RunRecords:
     change: Change | None = None
     verdict: Verdict | None = None
     failover: FailoverResult | None = None
+    plan: Plan | None = None
     children: "tuple[RunRecords, ...]" = ()

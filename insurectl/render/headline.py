@@ -7,11 +7,13 @@ from insurectl.records import (
     FailoverResult,
     LoadResult,
     Outcome,
+    Plan,
     RunRecords,
     ThresholdResult,
     Verdict,
 )
 from insurectl.render.figures import count, estimated, number
+from insurectl.render.plan_section import first_to_break, sentence, warnings
 from insurectl.render.story import Headline, Tone
 
 WORDS: dict[Outcome, tuple[str, Tone]] = {
@@ -39,6 +41,8 @@ def headline(records: RunRecords) -> Headline:
 
 
 def _furthest(records: RunRecords) -> Headline | None:
+    if records.plan is not None:
+        return _of_plan(records.plan, records.info.outcome)
     if records.verdict is not None:
         return _of_verdict(records.verdict)
     if records.failover is not None:
@@ -71,6 +75,13 @@ def _of_failover(result: FailoverResult) -> Headline:
         f"{number(result.gap_s)} s at the longest; {kept}"
     )
     return _judged(result.outcome, said, result.reasons)
+
+
+def _of_plan(plan: Plan, outcome: Outcome | None) -> Headline:
+    failed = outcome is Outcome.FAIL
+    said = f"{sentence(plan)} {first_to_break(plan.figures)}".rstrip(".")
+    passed = tuple(one for one in warnings(plan) if one.startswith("Passed already"))
+    return _judged(Outcome.FAIL if failed else Outcome.PASS, said, passed)
 
 
 def _of_load(load: LoadResult) -> Headline:

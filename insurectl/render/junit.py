@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from insurectl.records import FailoverResult, Outcome, RunInfo, RunRecords, Verdict
+from insurectl.records import FailoverResult, Outcome, Plan, RunInfo, RunRecords, Verdict
 from insurectl.render.figures import interval, limit, measure, metric_unit, number
 from insurectl.render.load_sections import thresholds
 
@@ -25,14 +25,15 @@ class Case:
 
 
 def junit(records: RunRecords) -> str:
-    """Suites: run, thresholds, predicted against measured, failover. An invalid measurement is
-    one error; its other cases are skipped, since nothing is known of them."""
+    """Suites: run, thresholds, predicted against measured, failover, plan. An invalid measurement
+    is one error; its other cases are skipped, since nothing is known of them."""
     info = records.info
     suites = {
         "run": [_ended(info)],
         "thresholds": _of_load(records),
         "verify": _verdict(records.verdict),
         "failover": _failover(records.failover),
+        "plan": _plan(records.plan),
     }
     root = Element("testsuites", name=_clean(info.run_id))
     for name, cases in suites.items():
@@ -141,3 +142,14 @@ def _count(element: Element, cases: Sequence[Case]) -> None:
 
 def _clean(text: str) -> str:
     return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _plan(plan: Plan | None) -> list[Case]:
+    """What is set, at the people who are asked for; what is bought can't be too little."""
+    found = plan.figures.limits if plan is not None else ()
+    return [
+        Case(name=one.name, state="failure" if one.used > one.allowed * (1 + 1e-9) else "passed",
+             said=f"{number(one.used)} of {number(one.allowed)} {one.unit}, {one.basis}")
+        for one in found
+        if not one.bought
+    ]  # fmt: skip

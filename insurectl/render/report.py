@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from insurectl.records import RunRecords
-from insurectl.render import model_charts, timeline_chart
+from insurectl.render import model_charts, plan_charts, timeline_chart
 from insurectl.render.headline import headline
 from insurectl.render.html import html
 from insurectl.render.json import to_json
@@ -60,6 +60,9 @@ def _charts(records: RunRecords, picture: Picture | None) -> Mapping[str, tuple[
         charts["front"] = model_charts.front(one.candidates, chosen(one))
     if records.verdict is not None:
         charts["comparison"] = model_charts.comparison(records.verdict.comparisons)
+    if records.plan is not None:
+        charts["limits"] = plan_charts.limits(records.plan)
+        charts["growth"] = plan_charts.growth(records.plan)
     found = {name: (drawn, "") for name, drawn in charts.items() if drawn}
     if picture is not None and (wide := timeline_chart.timeline(picture)):
         found["timeline"] = (wide, timeline_chart.timeline(picture, narrow=True))

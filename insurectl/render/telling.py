@@ -34,6 +34,7 @@ from insurectl.render.loop_sections import (
 )
 from insurectl.render.method_sections import method_section, scenario_section, sources_section
 from insurectl.render.picture import Picture, shown
+from insurectl.render.plan_section import plan_section, plan_tiles
 from insurectl.render.story import Section, Story, Tile
 
 
@@ -41,6 +42,7 @@ def tell(records: RunRecords, picture: Picture | None) -> Story:
     """The whole report of one run."""
     sections = (
         picture_section(records, picture) if picture is not None else None,
+        plan_section(records),
         capacity_section(records),
         recommendation_section(records),
         verdict_section(records),
@@ -87,7 +89,7 @@ def _tiles(records: RunRecords) -> tuple[Tile, ...]:
     load = run.load if run is not None else None
     if Outcome.INVALID in _outcomes(records, load):
         return ()
-    tiles = [*_model_tiles(records), *_verdict_tiles(records)]
+    tiles = [*plan_tiles(records), *_model_tiles(records), *_verdict_tiles(records)]
     if records.failover is not None:
         tiles += _failover_tiles(records.failover)
     if load is not None and len(tiles) < MOST_TILES:

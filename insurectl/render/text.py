@@ -20,6 +20,7 @@ from insurectl.records import (
     Fault,
     LoadResult,
     Outcome,
+    Plan,
     Recommendation,
     RunRecords,
     Simulation,
@@ -29,7 +30,10 @@ from insurectl.records import (
     Verdict,
 )
 from insurectl.render.headline import headline
+from insurectl.render.html import cell_text
 from insurectl.render.json import plain
+from insurectl.render.plan_section import points, sentence, warnings
+from insurectl.render.plan_tables import tables
 from insurectl.render.story import Tone
 
 STYLES = {
@@ -277,6 +281,17 @@ def _(record: FailoverResult) -> RenderableType:
     ]
     head = _head(record.run_id, record.outcome, record.reasons)
     return Group(head, _table(("what", "measured"), rows), *_notes(record))
+
+
+@text.register
+def _(record: Plan) -> RenderableType:
+    parts: list[RenderableType] = [Text(f"{record.run_id}: {sentence(record)}", style="bold")]
+    parts += [Text(f"- {one}") for one in points(record)]
+    parts += [Text(f"warning: {one}", style="yellow") for one in warnings(record)]
+    for one in tables(record):
+        rows = [[cell_text(cell) for cell in row] for row in one.rows]
+        parts += [Text(), Text(one.title, style="bold"), _table(one.header, rows)]
+    return Group(*parts)
 
 
 @text.register

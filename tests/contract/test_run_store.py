@@ -97,6 +97,15 @@ def test_the_latest_is_the_newest_top_level_run_that_has_the_record(store: RunSt
     assert store.latest(LoadResult) == "old"
 
 
+def test_all_runs_that_have_a_record_come_newest_first(store: RunStore) -> None:
+    for name, at_s in (("old", 100.0), ("new", 200.0), ("other", 300.0)):
+        store.begin(head(name, at_s))
+    for name in ("old", "new"):
+        store.write(name, load_result(name))
+    assert store.having(LoadResult) == ("new", "old")
+    assert store.having(CapacityModel) == ()
+
+
 def test_without_a_run_the_latest_says_so(store: RunStore) -> None:
     with pytest.raises(BadInput, match="no run"):
         store.latest()

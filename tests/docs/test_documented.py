@@ -15,9 +15,11 @@ from insurectl.adapters.scenario_file import METRICS, bundled_names, load_scenar
 from insurectl.adapters.topology import bundled
 from insurectl.cli.app import COMMANDS, build
 from insurectl.errors import EXIT_CODES, ExitCode
+from insurectl.planning.plan_inputs import INPUTS, OF_SERVICE
 from insurectl.records import Cost
 
 ROOT = Path(__file__).parents[2]
+PLAN = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCENARIOS = (ROOT / "scenarios" / "README.md").read_text(encoding="utf-8")
 SCENARIO_TABLES = {
@@ -115,7 +117,7 @@ def test_every_link_leads_somewhere(text: str) -> None:
         assert "://" in link or (folder / link).exists(), link
 
 
-@pytest.mark.parametrize("text", [README, SCENARIOS], ids=["README", "scenarios"])
+@pytest.mark.parametrize("text", [README, SCENARIOS, PLAN], ids=["README", "scenarios", "plan"])
 def test_every_command_line_that_is_shown_exists(text: str) -> None:
     shown = re.findall(r"^insurectl (\w+)(.*)$", text, flags=re.MULTILINE)
     assert shown
@@ -130,6 +132,17 @@ def parameters(command: Any) -> list[Any]:
     """Those of a command, or of all commands of a group."""
     below = getattr(command, "commands", {}).values()
     return [*command.params, *(one for child in below for one in parameters(child))]
+
+
+# ---- docs/plan.md ----
+
+
+def test_every_input_of_a_plan_is_in_its_table_and_no_other() -> None:
+    (rows,) = tables(section(PLAN, "Inputs"))
+    assert set(rows) == {*INPUTS, *(f"{name}.SERVICE" for name in OF_SERVICE)}
+    assert {name: cells[0] for name, cells in rows.items() if name in INPUTS} == {
+        name: one.what for name, one in INPUTS.items()
+    }
 
 
 # ---- scenarios/README.md ----

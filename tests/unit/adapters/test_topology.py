@@ -7,6 +7,8 @@ import pytest
 
 from insurectl.adapters import topology
 from insurectl.errors import BadFile
+from system.core_app.app import CoreAppSettings
+from system.osago_aggregator.app import OsagoAggregatorSettings
 
 KNOWN = topology.bundled()
 CONTRACTS = topology.system_folder() / "contracts"
@@ -84,3 +86,17 @@ def test_a_file_that_holds_no_topology_is_named(tmp_path: Path, text: str) -> No
 def test_what_is_left_out_of_a_service_has_its_usual_value() -> None:
     found = KNOWN.service("web")
     assert (found.command, found.callers, found.database, found.seeds) == ("serve", (), None, False)
+
+
+def test_what_a_plan_takes_for_limits_are_the_services_own() -> None:
+    demand = KNOWN.demand
+    aggregator = OsagoAggregatorSettings.model_fields
+    assert demand.insurer_per_second == aggregator["insurer_rate"].default
+    assert demand.applications_max == aggregator["applications_max"].default
+    pace = CoreAppSettings.model_fields["aggregator_per_second"]
+    assert demand.aggregator_per_second == pace.default
+
+
+def test_people_drive_services_that_there_are() -> None:
+    demand = KNOWN.demand
+    assert {*demand.calls, *demand.calls_per_insurer} <= set(KNOWN.services)

@@ -32,6 +32,7 @@ WORLDLY = {  # after a whole loop, everything can be done
     "simulate": ("simulation",),
     "failover --zone a": ("failover",),
     "failback --zone b": ("fault",),
+    "plan --people 50": ("plan",),
     "deploy --dry-run": ("deploy-plan",),
     "apply --dry-run": ("change",),
     "rollback --dry-run": ("change",),

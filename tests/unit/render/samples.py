@@ -5,11 +5,12 @@ drawn from them looks as a real one does.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from insurectl.planning.histogram import merge, percentile, record
+from insurectl.planning.plan_changes import quarters, sensitivity, what_if
 from insurectl.planning.tuning_diff import diff
 from insurectl.records import (
     Autoscaling,
@@ -31,6 +32,7 @@ from insurectl.records import (
     LoadSecond,
     MetricTarget,
     Outcome,
+    Plan,
     Queue,
     QueueModel,
     Recommendation,
@@ -47,6 +49,8 @@ from insurectl.records import (
     Verdict,
     Zone,
 )
+from insurectl.records.plan import PlanFigures, PlanInputs, Sourced
+from tests.unit.planning import plan_samples
 
 START_S = 1_795_482_000.0
 RUN = "20261124-100000-sample-0001"
@@ -573,6 +577,36 @@ def head_only() -> RunRecords:
     return RunRecords(info=replace(info("run", outcome=None), status="failed", ended_s=None))
 
 
+def plan() -> Plan:
+    """A peak of the small system of the planner's tests, with growth and what-ifs."""
+    inputs = replace(
+        plan_samples.INPUTS_OF_A_MINUTE, price=0.2, growth=0.5, horizon_years=2.0, survive=1
+    )
+    capacity = plan_samples.CAPACITY
+
+    def answer(asked: PlanInputs, known: Mapping[str, Sourced]) -> PlanFigures:
+        return plan_samples.planned(asked, known)
+
+    base = answer(inputs, capacity)
+    others = (
+        ("people=1200", replace(inputs, people=1200)),
+        ("survive=2", replace(inputs, survive=2)),
+    )
+    return Plan(
+        run_id=RUN,
+        inputs=inputs,
+        currency="EUR",
+        system=plan_samples.SYSTEM,
+        capacity=capacity,
+        origins=plan_samples.origins(inputs),
+        figures=base,
+        what_ifs=tuple(what_if(answer, one, capacity, change) for change, one in others),
+        sensitivity=sensitivity(answer, inputs, capacity, base),
+        quarters=quarters(answer, inputs, capacity, base),
+        notes=("register is not driven by people.",),
+    )
+
+
 SUBSETS: dict[str, RunRecords] = {
     "the loop": loop(),
     "the loop, with a fault": loop(fault=True),
@@ -585,6 +619,8 @@ SUBSETS: dict[str, RunRecords] = {
     "a probe beside another load": probe_only(),
     "an interrupted loop": interrupted(),
     "only a head": head_only(),
+    "a plan": RunRecords(info=info("plan"), plan=plan()),
+    "a plan that fails": RunRecords(info=info("plan", outcome=Outcome.FAIL), plan=plan()),
     "only a model": RunRecords(info=info("fit"), model=MODEL),
     "only a recommendation": RunRecords(info=info("recommend"), recommendation=RECOMMENDATION),
     "only a timeline": RunRecords(info=info("observe"), timeline=timeline()),

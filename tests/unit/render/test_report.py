@@ -140,8 +140,13 @@ def test_json_has_null_for_what_is_no_number() -> None:
 
 @pytest.mark.parametrize(
     "records",
-    [samples.loop(fault=True), samples.failover(), samples.SUBSETS["only a timeline"]],
-    ids=["the loop", "a failover", "a timeline"],
+    [
+        samples.loop(fault=True),
+        samples.failover(),
+        samples.SUBSETS["only a timeline"],
+        samples.SUBSETS["a plan"],
+    ],
+    ids=["the loop", "a failover", "a timeline", "a plan"],
 )
 def test_names_are_text_wherever_they_stand(records: RunRecords) -> None:
     drawn = files(renamed(records, samples.SERVICE, HOSTILE))
