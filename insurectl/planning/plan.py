@@ -200,8 +200,8 @@ def _scale_up(asked: Asked, services: Sequence[ServicePlan], zones: Sequence[Zon
         in_time=(node_s if used else pods_s) <= inputs.ramp_s,
         basis=_weakest([one.basis for one in origins]),
         source=f"the autoscaler looks every {asked.system.scaling_s:g} s; a replica starts in "
-        f"{inputs.pod_start_s:g} s ({origins[0].source})"
-        + (f"; a node in {inputs.node_start_s:g} s ({origins[-1].source})" if used else ""),
+        f"{inputs.pod_start_s:.3g} s ({origins[0].source})"
+        + (f"; a node in {inputs.node_start_s:.4g} s ({origins[-1].source})" if used else ""),
     )
 
 

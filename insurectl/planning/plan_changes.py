@@ -18,6 +18,7 @@ from insurectl.records.plan import (
 
 Answer = Callable[[PlanInputs, Mapping[str, Sourced]], PlanFigures]  # inputs, capacities -> plan
 RAISED = 0.1
+UNWEIGHED = ("growth", "horizon", "hours")  # of later, or of the price's own weight
 QUARTERS_A_YEAR = 4
 
 
@@ -42,7 +43,7 @@ def sensitivity(
     found = [
         _raised(answer, inputs, capacity, base, name, one)
         for name, one in INPUTS.items()
-        if value_of(inputs, name, one) and name not in ("growth", "horizon")
+        if value_of(inputs, name, one) and name not in UNWEIGHED
     ]
     found += [
         _faster(answer, inputs, capacity, base, name)

@@ -252,7 +252,7 @@ def _bought(asked: Asked, one: ServicePlan) -> list[_Rule]:
             allowed=one.replicas_zone * one.capacity.low,
             bought=True,
             basis=one.capacity.basis,
-            source=f"{one.replicas_zone} replicas a zone, each {one.capacity.low:.4g} requests/s "
+            source=f"{one.replicas_zone} a zone, each {one.capacity.low:.4g} requests/s "
             f"({one.capacity.source})",
         )
     ]

@@ -139,3 +139,11 @@ def whole_ticks(axes: "Axes") -> None:
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - heavy
 
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+
+
+def whole_decades(axes: "Axes") -> None:
+    """A logarithmic axis of counts, each as people write it."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: PLC0415 - heavy
+
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda amount, _: f"{amount:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

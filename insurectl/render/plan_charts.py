@@ -1,7 +1,7 @@
 """A plan -> SVG: where things break, and when growth gets there."""
 
 from insurectl.records import Plan
-from insurectl.render.charts import COLOURS, canvas, svg, whole_ticks
+from insurectl.render.charts import COLOURS, canvas, svg, whole_decades, whole_ticks
 
 MOST_BARS = 12
 
@@ -26,8 +26,8 @@ def limits(plan: Plan) -> str:
         axes.set_xlim(min(asked, *(one.people or asked for one in found)) / 10,
                       max(asked, *(one.people or asked for one in found)) * 1.5)  # fmt: skip
         axes.set_yticks([])
+        whole_decades(axes)
         axes.set_xlabel(f"people at once (the line: {asked:,}, as asked for)")
-        figure.subplots_adjust(left=0.02, right=0.98, top=0.97, bottom=0.45 / (0.9 + 0.24 * 4))
         figure.tight_layout()
         return svg(figure, "People at once at which each limit breaks")
 

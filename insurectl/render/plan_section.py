@@ -22,7 +22,7 @@ def plan_section(records: RunRecords) -> Section | None:
         anchor="plan",
         title="The plan",
         lead=sentence(plan),
-        points=points(plan),
+        points=(*points(plan), *plan.notes),
         warnings=warnings(plan),
         charts=tuple(charts),
         tables=tables(plan),
@@ -64,10 +64,10 @@ def points(plan: Plan) -> tuple[str, ...]:
 
 
 def _headroom(most: int, people: int, left: int) -> str:
-    zones = count(left, "zone")
+    zones = f"{count(left, 'zone')} {'carries' if left == 1 else 'carry'}"
     if most < people:
-        return f"{zones} carry {most:,} people at once: {people - most:,} too few."
-    return f"Headroom: {zones} carry {most - people:,} more people at once ({most:,} in all)."
+        return f"{zones} {most:,} people at once: {people - most:,} too few."
+    return f"Headroom: {zones} {most - people:,} more people at once ({most:,} in all)."
 
 
 def first_to_break(found: PlanFigures) -> str:
@@ -87,7 +87,7 @@ def _told(one: Limit) -> str:
 
 
 def warnings(plan: Plan) -> tuple[str, ...]:
-    """What must change, then what is not known."""
+    """What must change, and that a number is missing."""
     passed = tuple(
         f"Passed already: {one.name} ({number(one.used)} of {number(one.allowed)} {one.unit})."
         for one in plan.figures.limits
@@ -96,7 +96,12 @@ def warnings(plan: Plan) -> tuple[str, ...]:
     late = () if plan.figures.scale_up.in_time else (
         "The scale-up arrives after the last people: have the replicas there before the peak.",
     )  # fmt: skip
-    return (*passed, *late, *plan.notes)
+    missing = [one.service for one in plan.figures.services if one.driven and not one.capacity]
+    least = (
+        f"Not measured, no number: {', '.join(missing)}. Replicas, nodes and money are therefore "
+        "at least what is said.",
+    )
+    return (*passed, *late, *(least if missing else ()))
 
 
 def plan_tiles(records: RunRecords) -> list[Tile]:

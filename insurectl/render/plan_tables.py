@@ -200,7 +200,7 @@ def what_ifs(plan: Plan) -> Table:
     return Table(
         header=("", "as asked", *(one.change for one in columns)),
         rows=tuple(rows) if columns else (),
-        align="l" + "r" * (len(columns) + 1),
+        align="l" * (len(columns) + 2),
         title="What if",
     )
 
@@ -247,9 +247,9 @@ def _moved(one: Sensitivity) -> tuple[Cell, ...]:
 
 def inputs(plan: Plan) -> Table:
     """Every input, with where its value comes from."""
-    units = {"seconds": " s", "cores": " m", "memory": " MiB"}
+    units = {"seconds": " s", "s": " s", "cores": " m", "memory": " MiB"}
     rows = tuple(
-        (name, INPUTS[name].what, f"{one.value:,.6g}{units.get(one.unit, '')}",
+        (name, INPUTS[name].what, f"{one.value:,.5g}{units.get(one.unit, '')}",
          Mark(text=from_where(one), tone="warn") if one.basis == "assumed" else from_where(one))
         for name, one in plan.origins.items()
         if name in INPUTS

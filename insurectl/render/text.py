@@ -288,6 +288,7 @@ def _(record: Plan) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{record.run_id}: {sentence(record)}", style="bold")]
     parts += [Text(f"- {one}") for one in points(record)]
     parts += [Text(f"warning: {one}", style="yellow") for one in warnings(record)]
+    parts += [Text(f"note: {one}") for one in record.notes]
     for one in tables(record):
         rows = [[cell_text(cell) for cell in row] for row in one.rows]
         parts += [Text(), Text(one.title, style="bold"), _table(one.header, rows)]

@@ -128,8 +128,6 @@ def _notes(request: PlanRequest, base: PlanFigures) -> tuple[str, ...]:
         f"calibrate and fit it, or say --assume {name}=RPS."
         for name in missing
     ]
-    if missing:
-        notes.append("Replicas, nodes and money are therefore at least what is said.")
     notes += [
         f"{one.service}: its number is a lower bound, the knee was not reached."
         for one in base.services
