@@ -56,18 +56,24 @@ def points(plan: Plan) -> tuple[str, ...]:
         "requests are open at the gateway (means)."
     ]
     if found.most_people is not None:
-        said.append(_headroom(found.most_people, asked.people, asked.zones - asked.survive))
+        said.append(_headroom(found, asked.people, asked.zones - asked.survive))
     if found.margin is not None:
-        said.append(f"Margin with one zone lost (N-1): {percent(found.margin)}.")
+        said.append(f"Margin with one zone lost (N-1): {_at_most(found)}{percent(found.margin)}.")
     said.append(first_to_break(found))
     return tuple(said)
 
 
-def _headroom(most: int, people: int, left: int) -> str:
-    zones = f"{count(left, 'zone')} {'carries' if left == 1 else 'carry'}"
+def _at_most(found: PlanFigures) -> str:
+    """A service without a number may carry less than the others."""
+    return "" if found.complete else "at most "
+
+
+def _headroom(found: PlanFigures, people: int, left: int) -> str:
+    most = found.most_people or 0
+    zones = f"{count(left, 'zone')} {'carries' if left == 1 else 'carry'} {_at_most(found)}"
     if most < people:
-        return f"{zones} {most:,} people at once: {people - most:,} too few."
-    return f"Headroom: {zones} {most - people:,} more people at once ({most:,} in all)."
+        return f"{zones}{most:,} people at once: {people - most:,} too few."
+    return f"Headroom: {zones}{most - people:,} more people at once ({most:,} in all)."
 
 
 def first_to_break(found: PlanFigures) -> str:
@@ -110,7 +116,7 @@ def plan_tiles(records: RunRecords) -> list[Tile]:
     if plan is None:
         return []
     found = plan.figures
-    sign = "" if found.complete else "≥ "
+    sign, most = ("", "") if found.complete else ("≥ ", "≤ ")
     replicas = sum(one.replicas for one in found.services)
     tiles = [
         Tile(name="replicas", value=f"{sign}{replicas:,}", note="at the low end of the interval"),
@@ -121,8 +127,9 @@ def plan_tiles(records: RunRecords) -> list[Tile]:
         tiles.append(Tile(name="a month", value=f"{sign}{amount(found.money.total)}",
                           unit=found.money.currency))  # fmt: skip
     if found.most_people is not None:
-        tiles.append(Tile(name="carries", value=f"{found.most_people:,}", unit="people",
+        tiles.append(Tile(name="carries", value=f"{most}{found.most_people:,}", unit="people",
                           note=f"asked for are {plan.inputs.people:,}"))  # fmt: skip
     if found.margin is not None:
-        tiles.append(Tile(name="margin with a zone lost", value=percent(found.margin)))
+        value = f"{most}{percent(found.margin)}"
+        tiles.append(Tile(name="margin with a zone lost", value=value))
     return tiles

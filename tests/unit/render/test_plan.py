@@ -42,6 +42,7 @@ def test_what_is_missing_makes_it_at_least() -> None:
     )
     plan = replace(PLAN, figures=figures(complete=False, services=bare))
     assert "at least 12 replicas" in sentence(plan)
+    assert any("1 zone carries at most 0 more" in one for one in points(plan))
     assert any("no number: client-info" in one for one in warnings(plan))
     card = next(row for row in services(plan).rows if row[0] == "client-info")
     assert getattr(card[2], "text", "") == "not measured: no number"
