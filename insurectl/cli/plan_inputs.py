@@ -11,7 +11,7 @@ from insurectl.planning.plan_inputs import INPUTS, Input, changed, find, value_o
 from insurectl.records.plan import Basis, PlanInputs, PlanSystem, Sourced
 
 Pairs = Sequence[tuple[str, str]]  # name and text, as typed
-NUMBER = r"([+-]?(?:\d+(?:_?\d)*)?(?:\.\d+)?)"
+NUMBER = r"([+-]?\d*(?:\.\d+)?)"
 DURATION = re.compile(NUMBER + r"(ms|s|m|h)")
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MEMORY = re.compile(NUMBER + r"(Mi|Gi|Ti)")
@@ -141,9 +141,11 @@ def _matched(name: str, form: re.Pattern[str], text: str, example: str) -> tuple
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        if "_" not in text:  # Python would read 1_0 as 10
+            return float(text)
     except ValueError:
-        raise BadInput(f"{name}: {located_yaml.shown(text)} is no number") from None
+        pass
+    raise BadInput(f"{name}: {located_yaml.shown(text)} is no number")
 
 
 def _check_currency(currency: str, every: Iterable[PlanInputs]) -> None:

@@ -100,6 +100,8 @@ def test_a_node_may_stand_in_a_file(insurectl: Call, system: FakeSystem, tmp_pat
         pytest.param("--people nan", "people: nan is no number", id="not a number"),
         pytest.param("--people 1e12", "from 1 to 10000000", id="huge"),
         pytest.param("--people many", "'many' is no number", id="a word"),
+        pytest.param("--people 2_500", "'2_500' is no number", id="a number of Python's"),
+        pytest.param("--wait s", "'' is no number", id="a unit alone"),
         pytest.param("--survive 2", "survive 2 of 2 zones", id="no zone left"),
         pytest.param("--wait 60", "write it as 500ms, 30s", id="no unit"),
         pytest.param("--wait 0s", "wait: 0 can't be used", id="no wait"),
