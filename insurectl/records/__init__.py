@@ -38,6 +38,7 @@ from insurectl.records.failover import FailoverResult
 from insurectl.records.load import LoadResult, LoadSecond, RequestStats, ThresholdResult
 from insurectl.records.outcome import Estimate, Outcome
 from insurectl.records.plan import Plan
+from insurectl.records.playback import Playback, Playbacks
 from insurectl.records.run import RunInfo, RunRecords
 from insurectl.records.scenario import (
     Abort,
@@ -92,6 +93,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlannedFault",
+    "Playback",
+    "Playbacks",
     "ProcessStatus",
     "Queue",
     "QueueModel",
