@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ TAGS = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}
 POINT = re.compile(r"^([-+]?)\.(inf|nan)$", re.IGNORECASE)  # as YAML writes them
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 Word = TypeVar("Word", bound=str)
+Composed = TypeVar("Composed")
 
 
 @dataclass(frozen=True)
@@ -194,9 +195,29 @@ class Fields:
 
 def read(path: Path) -> Located:
     """BadFile, with the line, for what is no YAML; BadInput for what can't be read."""
+    node = _composed(path, lambda text: yaml.compose(text, Loader=yaml.SafeLoader))
+    if node is None:
+        raise BadFile(path, "it is empty")
+    return Located(path, "", node, 1)
+
+
+def read_all(path: Path) -> list[Located]:
+    """The same for a file of several documents; those without content are left out."""
+    nodes = _composed(path, lambda text: list(yaml.compose_all(text, Loader=yaml.SafeLoader)))
+    found = [
+        Located(path, "", node, node.start_mark.line + 1)
+        for node in nodes
+        if not (isinstance(node, yaml.ScalarNode) and not node.value)
+    ]
+    if not found:
+        raise BadFile(path, "it is empty")
+    return found
+
+
+def _composed(path: Path, compose: Callable[[str], Composed]) -> Composed:
     text = read_text(path, MAX_BYTES)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         told = ": ".join(part for part in (error.context, error.problem) if part)
@@ -211,9 +232,6 @@ def read(path: Path) -> Located:
         raise BadFile(path, "it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # such as the escape "\UFFFFFFFF"
         raise BadFile(path, f"it is no YAML: {error}") from None
-    if node is None:
-        raise BadFile(path, "it is empty")
-    return Located(path, "", node, 1)
 
 
 def read_text(path: Path, max_bytes: int) -> str:

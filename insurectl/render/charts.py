@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
@@ -55,6 +55,15 @@ STYLE: Any = {
 STEPS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
+# the light page's colours, for a picture that stands alone
+PRINTED = {
+    "ink": "#17202b", "muted": "#66727f", "grid": "#e4e8ed", "paper": "#ffffff",
+    "offered": "#17202b", "limit": "#c92a2a", "zone0": "#1c7ed6", "zone1": "#d9480f",
+    "zone2": "#2b8a3e", "most": "#7048e8", "mean": "#b35c00", "failed": "#d6336c",
+}  # fmt: skip
+STEPS_OF_DAYS_S = (600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800)
+
+
 @contextmanager
 def canvas(width: float, height: float, size: float) -> "Iterator[Figure]":
     """A figure of its own, without pyplot's global state or a display."""
@@ -64,6 +73,43 @@ def canvas(width: float, height: float, size: float) -> "Iterator[Figure]":
     sizes: Any = {"font.size": size, "legend.fontsize": size}
     with rc_context(STYLE | sizes):
         yield Figure(figsize=(width, height))
+
+
+def image(figure: "Figure", form: Literal["png", "svg"]) -> bytes:
+    """A picture that stands alone, on paper, with the colours it was drawn in."""
+    content = io.BytesIO()
+    metadata: Any = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    figure.patch.set_facecolor(PRINTED["paper"])
+    figure.savefig(content, format=form, dpi=130, metadata=metadata)
+    return content.getvalue()
+
+
+@contextmanager
+def paper(width: float, height: float, size: float) -> "Iterator[Figure]":
+    """``canvas`` for a picture that stands alone: in the colours of print."""
+    from matplotlib import rc_context  # noqa: PLC0415 - heavy
+
+    ink, muted = PRINTED["ink"], PRINTED["muted"]
+    colours: Any = {
+        "axes.edgecolor": muted, "axes.labelcolor": muted, "axes.titlecolor": ink,
+        "text.color": ink, "xtick.color": muted, "ytick.color": muted,
+        "grid.color": PRINTED["grid"], "legend.labelcolor": ink,
+    }  # fmt: skip
+    with canvas(width, height, size) as figure, rc_context(colours):
+        yield figure
+
+
+def clock_axis(axes: "Axes", lasted_s: float) -> None:
+    """Hours and minutes from the start of the trace."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator  # noqa: PLC0415 - heavy
+
+    step = next((step for step in STEPS_OF_DAYS_S if lasted_s / step <= 13), STEPS_OF_DAYS_S[-1])
+    axes.set_xlim(0, lasted_s)
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda at_s, _: f"{round(at_s) // 3600}:{round(at_s) % 3600 // 60:02d}")
+    )
+    axes.set_xlabel("hours:minutes from the start of the trace")
 
 
 NOISE = re.compile(

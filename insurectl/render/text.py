@@ -21,6 +21,7 @@ from insurectl.records import (
     LoadResult,
     Outcome,
     Plan,
+    Playbacks,
     Recommendation,
     RunRecords,
     Simulation,
@@ -29,6 +30,7 @@ from insurectl.records import (
     Timeline,
     Verdict,
 )
+from insurectl.render import playback_table
 from insurectl.render.headline import headline
 from insurectl.render.html import cell_text
 from insurectl.render.json import plain
@@ -267,6 +269,15 @@ def _(record: Simulation) -> RenderableType:
 
 
 @text.register
+def _(record: Playbacks) -> RenderableType:
+    return Group(
+        Text(playback_table.headline(record), style="bold"),
+        _table(playback_table.HEADER, playback_table.rows(record)),
+        *_notes(record),
+    )
+
+
+@text.register
 def _(record: FailoverResult) -> RenderableType:
     rows = [
         ("zone, fault", f"{record.fault.zone}, {record.fault.kind}"),
@@ -360,7 +371,13 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _notes(
-    record: Deployment | SystemStatus | Calibration | CapacityModel | Simulation | FailoverResult,
+    record: Deployment
+    | SystemStatus
+    | Calibration
+    | CapacityModel
+    | Simulation
+    | Playbacks
+    | FailoverResult,
 ) -> list[RenderableType]:
     return [Text(f"note: {note}") for note in record.notes]
 
