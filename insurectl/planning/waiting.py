@@ -86,8 +86,9 @@ def _services(queue: Queue) -> Floats:
         return np.array([queue.service_ms])
     shape = 1 / queue.service_cv**2
     middles = (np.arange(ATOMS) + 0.5) / ATOMS
-    times: Floats = stats.gamma.ppf(middles, shape) / shape
-    return times / times.mean() * queue.service_ms
+    times: Floats = np.asarray(stats.gamma.ppf(middles, shape))
+    times *= queue.service_ms / float(times.mean())
+    return times
 
 
 def _service_beyond(queue: Queue, limit_ms: Floats) -> Floats:

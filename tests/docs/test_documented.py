@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 PLAN = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCENARIOS = (ROOT / "scenarios" / "README.md").read_text(encoding="utf-8")
+SIMULATE = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
+FOLDERS = {README: ROOT, SCENARIOS: ROOT / "scenarios", SIMULATE: ROOT / "docs"}
 SCENARIO_TABLES = {
     "The file": scenario_file.KEYS,
     "load": scenario_load.KEYS,
@@ -110,14 +112,14 @@ def test_the_readme_leads_to_how_a_scenario_is_written() -> None:
     assert "(scenarios/README.md)" in README
 
 
-@pytest.mark.parametrize("text", [README, SCENARIOS], ids=["README", "scenarios"])
+@pytest.mark.parametrize("text", FOLDERS, ids=["README", "scenarios", "simulate"])
 def test_every_link_leads_somewhere(text: str) -> None:
-    folder = ROOT if text is README else ROOT / "scenarios"
     for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert "://" in link or (folder / link).exists(), link
+        assert "://" in link or (FOLDERS[text] / link).exists(), link
 
 
 @pytest.mark.parametrize("text", [README, SCENARIOS, PLAN], ids=["README", "scenarios", "plan"])
+@pytest.mark.parametrize("text", FOLDERS, ids=["README", "scenarios", "simulate"])
 def test_every_command_line_that_is_shown_exists(text: str) -> None:
     shown = re.findall(r"^insurectl (\w+)(.*)$", text, flags=re.MULTILINE)
     assert shown
@@ -143,6 +145,18 @@ def test_every_input_of_a_plan_is_in_its_table_and_no_other() -> None:
     assert {name: cells[0] for name, cells in rows.items() if name in INPUTS} == {
         name: one.what for name, one in INPUTS.items()
     }
+# ---- docs/simulate.md ----
+
+SHARED = {"--name", "--target", "--context", "--state", "--reports", "--config", "--output",
+          "--quiet", "--debug", "--help"}  # fmt: skip
+OF_A_RUN = {"--scenario", "--part", "--settings", "--zones", "--seed"}
+
+
+def test_every_option_of_own_autoscalers_is_told() -> None:
+    group: Any = typer.main.get_command(build())
+    options = {option for one in group.commands["simulate"].params for option in one.opts}
+    own = {one for one in options if one.startswith("--")} - SHARED - OF_A_RUN
+    assert [one for one in sorted(own) if one not in SIMULATE] == []
 
 
 # ---- scenarios/README.md ----

@@ -209,7 +209,7 @@ def test_on_a_terminal_people_are_asked(tmp_path: Path, answer: str, code: int, 
     [
         ("insurectl lo", {"logs", "load"}),
         ("insurectl ag", set()),  # what people do not start
-        ("insurectl simulate --se", {"--settings", "--seed"}),
+        ("insurectl simulate --se", {"--settings", "--seed", "--service-ms", "--service-cv"}),
     ],
 )
 def test_a_shell_completes(tmp_path: Path, words: str, offered: set[str]) -> None:
