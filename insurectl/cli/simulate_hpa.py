@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from insurectl.cli.options import Session
 from insurectl.errors import BadInput
@@ -167,7 +167,7 @@ def _draw(
 ) -> None:
     from insurectl.render.playback_chart import playback
 
-    form = "png" if path.suffix.lower() == ".png" else "svg"
+    form: Literal["png", "svg"] = "png" if path.suffix.lower() == ".png" else "svg"
     content = playback(record, courses, candidates, form=form)
     partly = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -44,10 +44,10 @@ def waits(queue: Queue, slo_ms: float, quantile: float) -> Waits:
     steps_ms = np.linspace(0.0, max(limit_ms, 0.0), POINTS)
     busy, slow = np.full(POINTS, waiting[-1]), np.full(POINTS, mean_ms[-1])
     return Waits(
-        missed=beyond(queue, waiting, mean_ms, np.full(POINTS, limit_ms)),
+        missed=_rising(beyond(queue, waiting, mean_ms, np.full(POINTS, limit_ms))),
         quantile_s=_quantile_ms(queue, waiting, mean_ms, quantile) / 1000,
         wait_s=waiting * mean_ms / 1000,
-        late=np.append(beyond(queue, busy, slow, limit_ms - steps_ms)[:-1], 1.0),
+        late=_rising(np.append(beyond(queue, busy, slow, limit_ms - steps_ms)[:-1], 1.0)),
         late_step_s=float(steps_ms[1]) / 1000,
     )
 
@@ -67,6 +67,11 @@ def beyond(queue: Queue, waiting: Floats, mean_ms: Floats, limit_ms: Floats) -> 
         longer = np.where(left_ms >= 0, np.exp(-np.maximum(left_ms, 0) / mean_ms[:, None]), 0.0)
     share = _service_beyond(queue, limit_ms) + waiting * longer.mean(axis=1)
     return np.clip(np.where(limit_ms < 0, 1.0, share), 0.0, 1.0)
+
+
+def _rising(shares: Floats) -> Floats:
+    """Without the ripples of the atoms."""
+    return np.asarray(np.maximum.accumulate(shares))
 
 
 def _quantile_ms(queue: Queue, waiting: Floats, mean_ms: Floats, quantile: float) -> Floats:

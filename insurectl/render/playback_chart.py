@@ -101,5 +101,6 @@ def _thinned(values: Floats) -> tuple[Floats, Floats]:
     padded = np.full(-(-len(values) // width) * width, np.nan)
     padded[: len(values)] = values
     stretches = padded.reshape(-1, width)
-    least = np.where(np.isnan(stretches), -np.inf, stretches).max(axis=1)
-    return np.arange(len(stretches)) * float(width), np.where(np.isinf(least), np.nan, least)
+    most = np.where(np.isnan(stretches), -np.inf, stretches).max(axis=1)
+    values = np.asarray(np.where(np.isinf(most), np.nan, most), dtype=np.float64)
+    return np.arange(len(values), dtype=np.float64) * width, values

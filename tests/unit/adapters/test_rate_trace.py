@@ -48,7 +48,7 @@ def test_csv_says_its_step(tmp_path: Path, header: str) -> None:
         ),
         pytest.param(CSV.replace("300,", "x,"), "day.txt:6: 'x' is no time", id="csv: no time"),
         pytest.param(CSV.replace("300,5", "300,5,1"), "has 3 columns", id="csv: columns"),
-        pytest.param(CSV.replace("300,5", "300,"), "there is a gap: no rate", id="blank"),
+        pytest.param(CSV.replace("300,5", "300,"), "there is a gap: the line has", id="blank"),
         pytest.param("time,rate\n0,1\n60,2", "has 2 values", id="csv: two points"),
         pytest.param(
             "\n".join(f"{number / 2},1" for number in range(10)), "0.5 s apart", id="csv: half"
