@@ -164,15 +164,16 @@ def _waits(application: Application) -> Waits:
 
 
 def _numbers(plant: Plant) -> day.Plant:
+    """Floats and whole numbers, whatever was given: the kernel is compiled for these alone."""
     application, watch = plant.application, plant.watch
     release_s, found = application.memory_release_s, _waits(application)
     return day.Plant(
-        capacity_rps=application.capacity_rps,
+        capacity_rps=float(application.capacity_rps),
         service_s=application.served.service_ms / 1000,
         cpu_s=application.cpu_ms / 1000,
-        floor=application.memory_floor_mib * MIB,
-        per_rps=application.memory_per_rps_mib * MIB,
-        per_request=application.memory_per_request_mib * MIB,
+        floor=float(application.memory_floor_mib * MIB),
+        per_rps=float(application.memory_per_rps_mib * MIB),
+        per_request=float(application.memory_per_request_mib * MIB),
         keep=math.exp(-1 / release_s) if release_s > 0 else 0.0,
         patience_s=float(application.patience_s),
         loads=(POINTS - 1) / HIGHEST_LOAD,
@@ -181,13 +182,13 @@ def _numbers(plant: Plant) -> day.Plant:
         wait_s=found.wait_s,
         late=found.late,
         late_step_s=found.late_step_s,
-        pending_s=application.pending_s,
-        startup_s=application.startup_s,
-        scrape_s=watch.scrape_s,
-        window_s=watch.window_s,
-        lag_s=watch.lag_s,
-        sync_s=watch.sync_s,
-        offset_s=watch.offset_s,
+        pending_s=int(application.pending_s),
+        startup_s=int(application.startup_s),
+        scrape_s=int(watch.scrape_s),
+        window_s=int(watch.window_s),
+        lag_s=int(watch.lag_s),
+        sync_s=int(watch.sync_s),
+        offset_s=int(watch.offset_s),
     )
 
 
