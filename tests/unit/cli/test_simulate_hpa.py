@@ -19,8 +19,10 @@ def trace(tmp_path: Path) -> str:
     return f"{path}"
 
 
-def test_autoscalers_are_shown_side_by_side(insurectl: Call, ready: FakeSystem, trace: str) -> None:
-    said = insurectl(ready, "simulate", "--hpa", CPU, "--hpa", RPS, "--trace", trace)
+def test_autoscalers_are_shown_side_by_side(
+    insurectl: Call, looped_once: FakeSystem, trace: str
+) -> None:
+    said = insurectl(looped_once, "simulate", "--hpa", CPU, "--hpa", RPS, "--trace", trace)
     assert said.code == 0, said.err
     assert said.out.startswith("simulated: 0.1667 h of ")
     assert "36,000 requests, at most 90/s" in said.out
@@ -30,10 +32,10 @@ def test_autoscalers_are_shown_side_by_side(insurectl: Call, ready: FakeSystem, 
 
 
 def test_the_record_has_a_schema_and_each_play(
-    insurectl: Call, ready: FakeSystem, trace: str
+    insurectl: Call, looped_once: FakeSystem, trace: str
 ) -> None:
     line = ("simulate", "--hpa", RPS, "--trace", trace, "--scale", "2", "-o", "json")
-    found = insurectl(ready, *line).json()
+    found = insurectl(looped_once, *line).json()
     assert found["schema"] == "insurectl/playbacks/v1"
     assert (found["lasted_s"], found["peak_rps"]) == (600, 180)
     (one,) = found["played"]
@@ -42,12 +44,12 @@ def test_the_record_has_a_schema_and_each_play(
 
 
 def test_files_whose_autoscalers_are_called_alike_are_told_apart(
-    insurectl: Call, ready: FakeSystem, trace: str, tmp_path: Path
+    insurectl: Call, looped_once: FakeSystem, trace: str, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(Path(CPU).read_text())
     line = ("simulate", "--hpa", CPU, "--hpa", f"{other}", "--trace", trace, "-o", "json")
-    names = [one["name"] for one in insurectl(ready, *line).json()["played"]]
+    names = [one["name"] for one in insurectl(looped_once, *line).json()["played"]]
     assert names == ["hpa-cpu", "other"]
 
 
@@ -55,21 +57,21 @@ def test_files_whose_autoscalers_are_called_alike_are_told_apart(
     ("name", "begins"), [("day.png", b"\x89PNG"), ("day.svg", b"<?xml")], ids=["png", "svg"]
 )
 def test_it_is_drawn(
-    insurectl: Call, ready: FakeSystem, trace: str, tmp_path: Path, name: str, begins: bytes
+    insurectl: Call, looped_once: FakeSystem, trace: str, tmp_path: Path, name: str, begins: bytes
 ) -> None:
     picture = tmp_path / name
     line = ("simulate", "--hpa", CPU, "--trace", trace, "--picture", f"{picture}")
-    said = insurectl(ready, *line)
+    said = insurectl(looped_once, *line)
     assert said.code == 0, said.err
     assert picture.read_bytes().startswith(begins)
     assert f"drawn: {picture}" in said.err
 
 
 def test_a_runs_model_can_stand_for_the_application(
-    insurectl: Call, ready: FakeSystem, trace: str
+    insurectl: Call, looped_once: FakeSystem, trace: str
 ) -> None:
-    line = ("simulate", ready.run_id(), "--hpa", RPS, "--trace", trace, "-o", "json")
-    assert insurectl(ready, *line).json()["slo_ms"] != 500
+    line = ("simulate", looped_once.run_id(), "--hpa", RPS, "--trace", trace, "-o", "json")
+    assert insurectl(looped_once, *line).json()["slo_ms"] != 500
 
 
 @pytest.mark.parametrize(
@@ -103,8 +105,8 @@ def test_a_runs_model_can_stand_for_the_application(
 )  # fmt: skip
 @pytest.mark.usefixtures("trace")
 def test_what_can_not_be_played_is_said(
-    insurectl: Call, ready: FakeSystem, more: tuple[str, ...], told: str
+    insurectl: Call, looped_once: FakeSystem, more: tuple[str, ...], told: str
 ) -> None:
-    said = insurectl(ready, "simulate", *more)
+    said = insurectl(looped_once, "simulate", *more)
     assert said.code == 2, said.err
     assert told in said.err

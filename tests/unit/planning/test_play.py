@@ -134,7 +134,11 @@ def test_many_are_played_as_each_alone_whatever_the_threads() -> None:
     alone = tuple(played(one, day)[0] for one in chosen)
     for workers in (1, 2):
         for one, other in zip(play_many(PLANT, chosen, day, workers=workers), alone, strict=True):
-            assert vars(one) == pytest.approx(vars(other), rel=1e-9)
+            assert numbers(one) == pytest.approx(numbers(other), rel=1e-9)
+
+
+def numbers(one: Playback) -> list[float]:
+    return [value for value in vars(one).values() if isinstance(value, int | float)]
 
 
 def test_none_are_played_of_none() -> None:
