@@ -17,8 +17,21 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """A part of an ``entrance``: compiled into those that call it, and kept with them."""
-    made: Callable[P, R] = njit(error_model="numpy", nogil=True)(function)
+    """A part of an ``entrance``: compiled into those that call it, and kept with them. It may read
+    and write arrays, not make any: whoever calls holds them meanwhile, so that nobody counts who
+    else does (an atomic operation for each array and call was most of a day's time)."""
+    return _part(function, _nrt=False)
+
+
+def allocating(function: Callable[P, R]) -> Callable[P, R]:
+    """A part that makes arrays."""
+    return _part(function)
+
+
+def _part(function: Callable[P, R], **more: bool) -> Callable[P, R]:
+    """Python does not call it, so nothing is made for that."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **more}
+    made: Callable[P, R] = njit(error_model="numpy", nogil=True, **options)(function)
     return made
 
 
@@ -48,13 +61,22 @@ def entrance(make: Callable[[int], Callable[P, R]], *parts: object) -> Callable[
 
 
 def _stamp(parts: tuple[object, ...]) -> int:
-    """By what the functions do, not by where they stand."""
+    """By what the functions do, not by where they stand; and by the constants of their modules,
+    which become part of the machine code."""
     found = hashlib.sha256()
     for part in parts:
-        code = getattr(getattr(part, "py_func", part), "__code__", None)
-        told = repr(part) if code is None else f"{code.co_names}{code.co_varnames}"
-        found.update(told.encode())
-        if code is not None:
-            found.update(code.co_code)
-            found.update(repr(code.co_consts).encode())
+        function = getattr(part, "py_func", part)
+        code = getattr(function, "__code__", None)
+        if code is None:
+            found.update(repr(part).encode())
+            continue
+        known = getattr(function, "__globals__", {})
+        constants = [(name, _constant(known[name])) for name in code.co_names if name in known]
+        told = f"{code.co_names}{code.co_varnames}{constants}"
+        found.update(told.encode() + code.co_code + repr(code.co_consts).encode())
     return int.from_bytes(found.digest()[:7], "big")
+
+
+def _constant(value: object) -> object:
+    """A number as it is, a record by its fields, in their order; functions are parts themselves."""
+    return value if isinstance(value, int | float | str) else getattr(value, "_fields", None)

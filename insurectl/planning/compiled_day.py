@@ -2,14 +2,15 @@
 
 Times are whole seconds from the start of the traffic with its warm-up; a second's traffic is served
 after what the autoscaler decided at its beginning. What is served lies in a ring, as far back as
-any look of the metrics goes.
+any look of the metrics goes. Pods that began together are alike for ever, and older ones become so:
+they are one row, with how many they are.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from insurectl.planning.compiled import compiled
+from insurectl.planning.compiled import allocating, compiled
 from insurectl.planning.compiled_metrics import (
     METRICS,
     NOT_READY,
@@ -63,10 +64,11 @@ class Plant(NamedTuple):
 
 
 class Pods(NamedTuple):
-    """By pod, the oldest first: when it runs and serves, memory beyond the floor; that memory as
-    scraped (scrape, pod). ``done``: requests a serving pod had served, ``total``: all had, by
-    second (rings)."""
+    """By row of pods that are alike, the oldest first: how many, when they run and serve, memory
+    beyond the floor; that memory as scraped (scrape, row). ``done``: requests a serving pod had
+    served, ``total``: all had, by second (rings)."""
 
+    alike: Ints
     runs: Ints
     serves: Ints
     excess: Floats
@@ -131,24 +133,18 @@ def serve(
 
 
 @compiled
-def rate(pods: Pods, seen_s: int, begin_s: int) -> float:
-    """Requests that a serving pod has served in between."""
-    mask = len(pods.done) - 1
-    return float(pods.done[seen_s & mask] - pods.done[begin_s & mask])
-
-
-@compiled
-def sample(plant: Plant, pods: Pods, signal: int, pod: int, seen_s: int) -> tuple[bool, int]:
+def sample(plant: Plant, pods: Pods, signal: int, row: int, seen_s: int) -> tuple[bool, int]:
     """Whether there is one, in thousandths or bytes. A rate needs two looks at a pod; the
     controller rounds the thousandths of a CPU up."""
     if signal == MEMORY:
-        scraped = pods.scraped[(seen_s // plant.scrape_s) % len(pods.scraped), pod]
-        return seen_s >= pods.runs[pod], int(np.rint(plant.floor + scraped))
-    since_s = pods.runs[pod] if signal == CPU else pods.serves[pod]
+        scraped = pods.scraped[(seen_s // plant.scrape_s) % len(pods.scraped), row]
+        return seen_s >= pods.runs[row], int(np.rint(plant.floor + scraped))
+    since_s = pods.runs[row] if signal == CPU else pods.serves[row]
     if seen_s < since_s + plant.scrape_s:
         return False, 0
-    begin_s = max(seen_s - plant.window_s, 0)
-    served = rate(pods, seen_s, max(begin_s, min(pods.serves[pod], seen_s)))
+    mask, begin_s = len(pods.done) - 1, max(seen_s - plant.window_s, 0)
+    from_s = max(begin_s, min(pods.serves[row], seen_s))
+    served = pods.done[seen_s & mask] - pods.done[from_s & mask]
     served /= seen_s - max(begin_s, since_s)
     if signal == CPU:
         return True, int(np.ceil(1000.0 * plant.cpu_s * served - 1e-6))
@@ -156,15 +152,23 @@ def sample(plant: Plant, pods: Pods, signal: int, pod: int, seen_s: int) -> tupl
 
 
 @compiled
-def look(plant: Plant, rules: Rules, pods: Pods, seen: Seen, now_s: int, count: int) -> None:
-    """What the controller sees: the last scrape that had the time to arrive."""
-    seen_s = max((now_s - plant.lag_s) // plant.scrape_s * plant.scrape_s, 0)
-    for pod in range(count):
-        is_ready = now_s >= pods.serves[pod]
-        seen.pods[pod, 0] = RUNNING if now_s >= pods.runs[pod] else PENDING
-        seen.pods[pod, 1] = READY if is_ready else NOT_READY
-        seen.times[pod, 0] = pods.runs[pod]
-        seen.times[pod, 1] = pods.serves[pod] if is_ready else pods.runs[pod]
+def seen_at(plant: Plant, now_s: int) -> int:
+    """The last scrape that had the time to arrive."""
+    return int(max((now_s - plant.lag_s) // plant.scrape_s * plant.scrape_s, 0))
+
+
+@compiled
+def look(
+    plant: Plant, rules: Rules, pods: Pods, seen: Seen, now_s: int, seen_s: int, rows: int
+) -> None:
+    """What the controller sees."""
+    for row in range(rows):
+        is_ready = now_s >= pods.serves[row]
+        seen.pods[row, 0] = RUNNING if now_s >= pods.runs[row] else PENDING
+        seen.pods[row, 1] = READY if is_ready else NOT_READY
+        seen.times[row, 0] = pods.runs[row]
+        seen.times[row, 1] = pods.serves[row] if is_ready else pods.runs[row]
+        seen.alike[row] = pods.alike[row]
     for metric in range(rules.head[METRICS]):
         signal, shape = rules.metrics[metric, SIGNAL], rules.metrics[metric, SHAPE]
         if shape in (TOTAL, TOTAL_A_POD):
@@ -173,21 +177,52 @@ def look(plant: Plant, rules: Rules, pods: Pods, seen: Seen, now_s: int, count: 
             seen.has[metric, 0] = seen_s > begin_s
             seen.values[metric, 0] = int(np.rint(1000.0 * served / max(seen_s - begin_s, 1)))
             continue
-        for pod in range(count):
-            has, value = sample(plant, pods, signal, pod, seen_s)
-            seen.has[metric, pod], seen.values[metric, pod] = has, value
-            seen.looked[metric, pod, 0], seen.looked[metric, pod, 1] = seen_s, plant.window_s
+        for row in range(rows):
+            has, value = sample(plant, pods, signal, row, seen_s)
+            seen.has[metric, row], seen.values[metric, row] = has, value
+            seen.looked[metric, row, 0], seen.looked[metric, row, 1] = seen_s, plant.window_s
 
 
 @compiled
-def rescale(plant: Plant, pods: Pods, sums: Floats, now_s: int, before: int, after: int) -> None:
-    """New ones are scheduled and start; the youngest leave at once."""
-    for pod in range(before, after):
-        pods.runs[pod] = now_s + plant.pending_s
-        pods.serves[pod] = now_s + plant.pending_s + plant.startup_s
-        pods.excess[pod] = 0.0
-    sums[UPS] += after > before
-    sums[DOWNS] += after < before
+def merged(plant: Plant, pods: Pods, seen_s: int, rows: int) -> int:
+    """Rows of which nothing can be told apart any more, in what is seen or will be, become one: all
+    that is looked at is younger than they, and their memory was and is the same. How many stay."""
+    settled_s, kept = seen_s - max(plant.window_s, plant.scrape_s), 0
+    for row in range(1, rows):
+        same = pods.serves[row] <= settled_s and pods.excess[row] == pods.excess[kept]
+        for slot in range(len(pods.scraped)):
+            same = same and pods.scraped[slot, row] == pods.scraped[slot, kept]
+        if same:
+            pods.alike[kept] += pods.alike[row]
+            continue
+        kept += 1
+        if kept < row:
+            pods.alike[kept], pods.excess[kept] = pods.alike[row], pods.excess[row]
+            pods.runs[kept], pods.serves[kept] = pods.runs[row], pods.serves[row]
+            for slot in range(len(pods.scraped)):
+                pods.scraped[slot, kept] = pods.scraped[slot, row]
+    return kept + 1 if rows else 0
+
+
+@compiled
+def rescale(plant: Plant, pods: Pods, sums: Floats, now_s: int, rows: int, more: int) -> int:
+    """New ones are scheduled and start; the youngest leave at once. How many rows there are."""
+    if more > 0:
+        pods.alike[rows] = more
+        pods.runs[rows] = now_s + plant.pending_s
+        pods.serves[rows] = now_s + plant.pending_s + plant.startup_s
+        pods.excess[rows] = 0.0
+        pods.scraped[:, rows] = 0.0
+        sums[UPS] += 1.0
+        return rows + 1
+    sums[DOWNS] += 1.0
+    while more < 0:
+        leave = min(pods.alike[rows - 1], -more)
+        pods.alike[rows - 1] -= leave
+        more += leave
+        if pods.alike[rows - 1] == 0:
+            rows -= 1
+    return rows
 
 
 @compiled
@@ -197,14 +232,14 @@ def start_over(sums: Floats, count: int) -> None:
     sums[FEWEST_PODS] = count
 
 
-@compiled
+@allocating
 def room_for(plant: Plant, rules: Rules, most: int) -> tuple[Pods, Seen, Ints]:
     reach = plant.window_s + plant.lag_s + 2 * plant.scrape_s + 2
     ring = 1
     while ring < reach:
         ring *= 2
     pods = Pods(
-        np.full(most, ALWAYS), np.full(most, ALWAYS), np.zeros(most),
+        np.zeros(most, np.int64), np.full(most, ALWAYS), np.full(most, ALWAYS), np.zeros(most),
         np.zeros((plant.lag_s // plant.scrape_s + 2, most)), np.zeros(ring), np.zeros(ring),
     )  # fmt: skip
     metrics = rules.head[METRICS]
@@ -212,9 +247,11 @@ def room_for(plant: Plant, rules: Rules, most: int) -> tuple[Pods, Seen, Ints]:
     seen = Seen(
         np.zeros((most, 2), np.int64), np.zeros((most, 2)), np.zeros(shape, np.int64),
         np.zeros(shape, np.int64), np.zeros(shape, np.bool_), np.zeros((metrics, most, 2)),
-        np.zeros(most, np.int64),
+        np.zeros(most, np.int64), np.zeros(most, np.int64),
     )  # fmt: skip
     return pods, seen, np.zeros(metrics, np.int64)
 
 
-PARTS = (between, waited, serve, rate, sample, look, rescale, start_over, room_for)
+PARTS = (
+    between, waited, serve, sample, seen_at, look, merged, rescale, start_over, room_for
+)  # fmt: skip

@@ -45,7 +45,8 @@ class Seen(NamedTuple):
     """What a round begins with. ``pods`` (pod, [phase, ready]), ``times`` (pod, [started, ready
     changed], s; NaN: not started), ``requests`` (metric, pod; thousandths, NO_REQUEST: none),
     ``values`` and ``has`` (metric, series), ``looked`` (metric, series, [at, window], s). The first
-    series are those of the pods, in their order; ``groups`` (pod) is room to work in."""
+    series are those of the pods, in their order; ``alike`` (pod): how many pods in all of which
+    that is true; ``groups`` (pod) is room to work in."""
 
     pods: Ints
     times: Floats
@@ -53,11 +54,12 @@ class Seen(NamedTuple):
     values: Ints
     has: Flags
     looked: Floats
+    alike: Ints
     groups: Ints
 
 
 class Moment(NamedTuple):
-    """``replicas`` and ``status`` of the target; how many pods and series there are; the time."""
+    """``replicas`` and ``status`` of the target; how many kinds of pods, and series; the time."""
 
     replicas: int
     status: int
@@ -116,16 +118,16 @@ def group(rules: Rules, metric: int, seen: Seen, at: Moment) -> tuple[int, int, 
             seen.groups[pod] = LEFT_OUT
         elif seen.pods[pod, 0] == PENDING:
             seen.groups[pod] = UNREADY
-            unready += 1
+            unready += seen.alike[pod]
         elif not seen.has[metric, pod]:
             seen.groups[pod] = MISSING
-            missing += 1
+            missing += seen.alike[pod]
         elif is_cpu and still_starting(rules, metric, seen, pod, at.now_s):
             seen.groups[pod] = UNREADY
-            unready += 1
+            unready += seen.alike[pod]
         else:
             seen.groups[pod] = COUNTED
-            counted += 1
+            counted += seen.alike[pod]
     return counted, unready, missing
 
 
@@ -166,11 +168,12 @@ def known(rules: Rules, metric: int, seen: Seen, at: Moment) -> tuple[int, int, 
         is_pod = series < at.pods
         if is_pod and seen.groups[series] != COUNTED:
             continue
-        count += 1
+        alike = seen.alike[series] if is_pod else 1
+        count += alike
         if is_pod:
-            asked += seen.requests[metric, series]
+            asked += seen.requests[metric, series] * alike
         if is_pod or shape == AVERAGE:
-            total += seen.values[metric, series] * unit
+            total += seen.values[metric, series] * unit * alike
     return total, asked, count
 
 
@@ -209,11 +212,12 @@ def supposed(
     for pod in range(at.pods):
         silent = seen.groups[pod] == MISSING and ratio != 1.0
         if silent or (seen.groups[pod] == UNREADY and ratio > 1.0):
-            request = seen.requests[metric, pod]
-            asked += request
-            count += 1
+            request, alike = seen.requests[metric, pod], seen.alike[pod]
+            asked += request * alike
+            count += alike
             if silent and ratio < 1.0:
-                total += target if shape == AVERAGE else quotient(request * max(100, target), 100)
+                use = target if shape == AVERAGE else quotient(request * max(100, target), 100)
+                total += use * alike
     found, again = measured(shape, target, total, asked, count)
     if not found:
         return False, 0
@@ -253,7 +257,8 @@ def by_total(rules: Rules, metric: int, seen: Seen, at: Moment) -> tuple[bool, i
     ready = 0
     for pod in range(at.pods):
         phase = seen.pods[pod, 0]  # those that go away count here
-        ready += seen.pods[pod, 1] == READY and phase in (RUNNING, IGNORED)
+        if seen.pods[pod, 1] == READY and phase in (RUNNING, IGNORED):
+            ready += seen.alike[pod]
     if at.pods == 0:
         return False, 0
     return True, int32(np.ceil(ratio * float(ready)))

@@ -2,11 +2,12 @@
 threads can play candidates side by side."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from insurectl.planning import compiled_behavior, compiled_day, compiled_metrics
-from insurectl.planning.compiled import compiled, entrance
+from insurectl.planning.compiled import allocating, compiled, entrance
 from insurectl.planning.compiled_behavior import Log, decide
 from insurectl.planning.compiled_day import (
     BACKLOG,
@@ -15,6 +16,7 @@ from insurectl.planning.compiled_day import (
     CPU_CORES,
     CPU_MILLI,
     FEWEST_PODS,
+    MEMORY,
     MEMORY_ASKED,
     MEMORY_BYTES,
     MISS_SHARE,
@@ -30,8 +32,10 @@ from insurectl.planning.compiled_day import (
     Pods,
     between,
     look,
+    merged,
     rescale,
     room_for,
+    seen_at,
     serve,
     start_over,
 )
@@ -52,7 +56,7 @@ from insurectl.planning.compiled_metrics import (
 THOUSANDTHS = 1000
 
 
-@compiled
+@allocating
 def memory_of(rules: Rules) -> Log:
     """Nothing remembered yet, and room for a round a second of the longest window or period."""
     longest = max(rules.head[UP_WINDOW], rules.head[DOWN_WINDOW], int(rules.floats[LEGACY_WINDOW]))
@@ -64,16 +68,40 @@ def memory_of(rules: Rules) -> Log:
     )  # fmt: skip
 
 
+class Fleet(NamedTuple):
+    """Pods that there are, and those that serve; rows of them, rows that serve, and rows whose
+    memory changes and matters to anybody."""
+
+    pods: int
+    ready: int
+    rows: int
+    serving: int
+    weighed: int
+
+
+@compiled
+def fleet_of(pods: Pods, rows: int, now_s: int, weighs: bool) -> Fleet:
+    count = ready = serving = 0
+    for row in range(rows):
+        count += pods.alike[row]
+        if pods.serves[row] <= now_s:
+            ready += pods.alike[row]
+            serving += 1
+    return Fleet(count, ready, rows, serving, serving if weighs else 0)
+
+
 @compiled
 def pass_calm(
-    plant: Plant, pods: Pods, sums: Floats, now_s: int, until_s: int, ready: int, rates: Floats
+    plant: Plant, pods: Pods, sums: Floats, span: tuple[int, int], fleet: Fleet, rates: Floats
 ) -> int:
     """Serve the seconds in which nothing waits beyond its own; how far that went. What the other
     functions are for is written out here: arrays that are handed on cost more than the sums."""
+    now_s, until_s = span
     missed, excess, done, total = plant.missed, pods.excess, pods.done, pods.total
-    room, mask, keep = ready * plant.capacity_rps, len(pods.done) - 1, plant.keep
+    room, mask, keep = fleet.ready * plant.capacity_rps, len(pods.done) - 1, plant.keep
     to_place, last = plant.loads / room, len(missed) - 2
     requests = late = highest = 0.0
+    one_did, all_did = done[now_s & mask], total[now_s & mask]
     while now_s < until_s and rates[now_s] <= room:
         arrivals = rates[now_s]
         place = arrivals * to_place
@@ -82,16 +110,18 @@ def pass_calm(
         late += arrivals * (missed[number] + part * (missed[number + 1] - missed[number]))
         requests += arrivals
         highest = max(highest, place)
-        served = arrivals / ready
-        done[(now_s + 1) & mask] = done[now_s & mask] + served
-        total[(now_s + 1) & mask] = total[now_s & mask] + arrivals
-        held = plant.per_rps * served
-        if plant.per_request > 0.0:
-            wait_s = between(plant.wait_s, place)
-            held += plant.per_request * served * (plant.service_s + wait_s)
-        for pod in range(ready):
-            excess[pod] = max(held, held + (excess[pod] - held) * keep)
+        served = arrivals / fleet.ready
+        one_did += served
+        all_did += arrivals
         now_s += 1
+        done[now_s & mask], total[now_s & mask] = one_did, all_did
+        if fleet.weighed:
+            held = plant.per_rps * served
+            if plant.per_request > 0.0:
+                wait_s = between(plant.wait_s, place)
+                held += plant.per_request * served * (plant.service_s + wait_s)
+            for row in range(fleet.weighed):
+                excess[row] = max(held, held + (excess[row] - held) * keep)
     sums[REQUESTS] += requests
     sums[MISSED] += late
     if highest > 0.0:
@@ -101,18 +131,18 @@ def pass_calm(
 
 @compiled
 def pass_second(
-    plant: Plant, pods: Pods, sums: Floats, now_s: int, ready: int, arrivals: float
+    plant: Plant, pods: Pods, sums: Floats, now_s: int, fleet: Fleet, arrivals: float
 ) -> tuple[float, float, float]:
     """Serve one, whatever it brings; what a pod served, the quantile (s), and the share beyond the
     SLO."""
-    served, held, quantile_s, share = serve(plant, sums, ready, arrivals)
-    if ready > 0:
-        held += plant.per_request * sums[BACKLOG] / ready
+    served, held, quantile_s, share = serve(plant, sums, fleet.ready, arrivals)
+    if fleet.ready > 0:
+        held += plant.per_request * sums[BACKLOG] / fleet.ready
     mask = len(pods.done) - 1
     pods.done[(now_s + 1) & mask] = pods.done[now_s & mask] + served
-    pods.total[(now_s + 1) & mask] = pods.total[now_s & mask] + served * ready
-    for pod in range(ready):
-        pods.excess[pod] = max(held, held + (pods.excess[pod] - held) * plant.keep)
+    pods.total[(now_s + 1) & mask] = pods.total[now_s & mask] + served * fleet.ready
+    for row in range(fleet.weighed):
+        pods.excess[row] = max(held, held + (pods.excess[row] - held) * plant.keep)
     return served, quantile_s, share
 
 
@@ -122,26 +152,25 @@ def pass_seconds(
     pods: Pods,
     sums: Floats,
     span: tuple[int, int],
-    counts: tuple[int, int],
+    fleet: Fleet,
     rates: Floats,
     course: Floats,
 ) -> None:
     """Until anything changes; ``course`` begins where the traffic ends that does not count."""
     now_s, until_s = span
-    count, ready = counts
-    sums[POD_SECONDS] += count * (until_s - now_s)
-    sums[MOST_PODS] = max(sums[MOST_PODS], count)
-    sums[FEWEST_PODS] = min(sums[FEWEST_PODS], count)
+    sums[POD_SECONDS] += fleet.pods * (until_s - now_s)
+    sums[MOST_PODS] = max(sums[MOST_PODS], fleet.pods)
+    sums[FEWEST_PODS] = min(sums[FEWEST_PODS], fleet.pods)
     warmup_s = len(rates) - len(course)
     while now_s < until_s:
-        if len(course) == 0 and ready > 0 and sums[BACKLOG] == 0.0:
-            now_s = pass_calm(plant, pods, sums, now_s, until_s, ready, rates)
+        if len(course) == 0 and fleet.ready > 0 and sums[BACKLOG] == 0.0:
+            now_s = pass_calm(plant, pods, sums, (now_s, until_s), fleet, rates)
             if now_s == until_s:
                 return
-        served, quantile_s, share = pass_second(plant, pods, sums, now_s, ready, rates[now_s])
+        served, quantile_s, share = pass_second(plant, pods, sums, now_s, fleet, rates[now_s])
         if len(course) and now_s >= warmup_s:
             row = course[now_s - warmup_s]
-            row[PODS], row[SERVING], row[CPU_CORES] = count, ready, served * plant.cpu_s
+            row[PODS], row[SERVING], row[CPU_CORES] = fleet.pods, fleet.ready, served * plant.cpu_s
             row[MEMORY_BYTES], row[QUANTILE_S] = plant.floor + pods.excess[0], quantile_s
             row[MISS_SHARE] = share
         now_s += 1
@@ -149,17 +178,16 @@ def pass_seconds(
 
 @compiled
 def next_change(
-    plant: Plant, pods: Pods, now_s: int, counts: tuple[int, int], warmup_s: int, end_s: int
+    plant: Plant, pods: Pods, now_s: int, fleet: Fleet, warmup_s: int, end_s: int
 ) -> int:
     """The next look, scrape, or pod that is ready; where the traffic begins to count, or ends."""
-    count, ready = counts
     sync_s = now_s + 1 + (plant.offset_s - now_s - 1) % plant.sync_s
     scrape_s = now_s + plant.scrape_s - now_s % plant.scrape_s
     until_s = min(sync_s, scrape_s, end_s)
     if now_s < warmup_s:
         until_s = min(until_s, warmup_s)
-    if ready < count:
-        until_s = min(until_s, pods.serves[ready])
+    if fleet.serving < fleet.rows:
+        until_s = min(until_s, pods.serves[fleet.serving])
     return until_s
 
 
@@ -172,6 +200,15 @@ def ask(rules: Rules, asks: Ints, seen: Seen) -> None:
 
 
 @compiled
+def weighed(rules: Rules) -> bool:
+    """Whether any metric is read from memory."""
+    found = False
+    for metric in range(rules.head[METRICS]):
+        found = found or rules.metrics[metric, SIGNAL] == MEMORY
+    return found
+
+
+@allocating
 def play_day(
     plant: Plant,
     rules: Rules,
@@ -186,26 +223,27 @@ def play_day(
     pods, seen, proposals = room_for(plant, rules, most)
     log = memory_of(rules)
     ask(rules, asks, seen)
-    count = ready = asks[BEGIN]
-    now_s = 0
+    weighs = len(course) > 0 or weighed(rules)
+    count, rows, now_s = asks[BEGIN], 1, 0
+    pods.alike[0] = count
     while now_s < len(rates):
-        if now_s % plant.scrape_s == 0:
+        if weighs and now_s % plant.scrape_s == 0:
             slot = (now_s // plant.scrape_s) % len(pods.scraped)
-            pods.scraped[slot, :count] = pods.excess[:count]
+            pods.scraped[slot, :rows] = pods.excess[:rows]
         if now_s == warmup_s:
             start_over(sums, count)
         if now_s > 0 and now_s % plant.sync_s == plant.offset_s:
-            look(plant, rules, pods, seen, now_s, count)
-            at = Moment(count, count, count, max(count, 1), float(now_s))
+            seen_s = seen_at(plant, now_s)
+            rows = merged(plant, pods, seen_s, rows)
+            look(plant, rules, pods, seen, now_s, seen_s, rows)
+            at = Moment(count, count, rows, max(rows, 1), float(now_s))
             desired = decide(rules, log, seen, at, proposals)
             if desired != count:
-                rescale(plant, pods, sums, now_s, count, desired)
-                count, ready = desired, min(ready, desired)
-        while ready < count and pods.serves[ready] <= now_s:
-            ready += 1
-        counts = (count, ready)
-        until_s = next_change(plant, pods, now_s, counts, warmup_s, len(rates))
-        pass_seconds(plant, pods, sums, (now_s, until_s), counts, rates, course)
+                rows = rescale(plant, pods, sums, now_s, rows, desired - count)
+                count = desired
+        fleet = fleet_of(pods, rows, now_s, weighs)
+        until_s = next_change(plant, pods, now_s, fleet, warmup_s, len(rates))
+        pass_seconds(plant, pods, sums, (now_s, until_s), fleet, rates, course)
         now_s = until_s
 
 
@@ -226,7 +264,9 @@ def _made(stamp: int) -> Callable[[Plant, Rules, Ints, Floats, int, Floats, Floa
     return played
 
 
-PARTS = (memory_of, pass_calm, pass_second, pass_seconds, next_change, ask, play_day)
+PARTS = (
+    memory_of, fleet_of, pass_calm, pass_second, pass_seconds, next_change, ask, weighed, play_day
+)  # fmt: skip
 played = entrance(
     _made, *compiled_metrics.PARTS, *compiled_behavior.PARTS, *compiled_day.PARTS, *PARTS
 )

@@ -74,6 +74,7 @@ def seen_of(
         values=np.zeros(shape, dtype=np.int64),
         has=np.zeros(shape, dtype=np.bool_),
         looked=np.zeros((*shape, 2)),
+        alike=np.ones(len(pods), dtype=np.int64),
         groups=np.zeros(len(pods), dtype=np.int64),
     )
     for number, pod in enumerate(pods):
