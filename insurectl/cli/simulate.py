@@ -1,11 +1,13 @@
 """``insurectl simulate``: the autoscaler on traffic, without a system."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from insurectl.cli.options import RunArgument, ScenarioOption, Session, scenario_of
+from insurectl.cli.options import SHARED, RunArgument, ScenarioOption, Session, scenario_of
+from insurectl.errors import BadInput
 
 OWN = "Own autoscalers"
 APPLICATION = "The application that they scale (with --hpa)"
@@ -34,14 +36,47 @@ PictureOption = Annotated[
     Path | None, typer.Option(help="Draw it into this .png or .svg.", rich_help_panel=OWN)
 ]
 
+OF_A_RUN = ("scenario", "part", "settings", "zones", "seed")
+SHARED_WITH_ALL = ("run", *OF_A_RUN, *SHARED)
+OF_ITS_MODEL = ("service_ms", "service_cv", "workers", "slo_ms", "slo_quantile", "startup",
+                "memory_floor", "memory_per_rps")  # fmt: skip
+
 
 def _told(text: str, panel: str = APPLICATION) -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(help=text, rich_help_panel=panel)
     return option
 
 
+def _refuse_unused(call: typer.Context, run: str | None, own: bool) -> None:
+    """BadInput for what was typed and would change nothing."""
+    typed = {
+        one.name: one.opts[0]
+        for one in call.command.params
+        if one.name and _is_typed(call, one.name)
+    }
+    if own:
+        _refuse(typed, OF_A_RUN, "not used with --hpa and --trace; leave it away")
+        if run is not None:
+            _refuse(typed, OF_ITS_MODEL, f"the model of run {run} says that; leave one away")
+        return
+    others = [name for name in typed if name not in SHARED_WITH_ALL]
+    _refuse(typed, others, "only used with --hpa and --trace; give these, or leave it away")
+
+
+def _is_typed(call: typer.Context, name: str) -> bool:
+    source = call.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _refuse(typed: Mapping[str, str], names: Sequence[str], why: str) -> None:
+    found = [typed[name] for name in names if name in typed]
+    if found:
+        raise BadInput(f"{', '.join(found)}: {why}")
+
+
 def simulate(
     session: Session,
+    call: typer.Context,
     run: RunArgument = None,
     scenario: ScenarioOption = None,
     part: Annotated[
@@ -84,6 +119,7 @@ def simulate(
 ) -> None:
     """Play traffic against a run's capacity model, or any HorizontalPodAutoscaler on a trace;
     simulated, not measured."""
+    _refuse_unused(call, run, own=bool(hpa or trace))
     if hpa or trace:
         from insurectl.cli.simulate_hpa import Asked, simulate_hpa
 

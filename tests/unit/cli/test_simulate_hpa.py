@@ -110,3 +110,29 @@ def test_what_can_not_be_played_is_said(
     said = insurectl(looped_once, "simulate", *more)
     assert said.code == 2, said.err
     assert told in said.err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param(
+            ("--hpa", CPU, "--trace", TRACE, "--part", "tune"), "--part: not used", id="part"
+        ),
+        pytest.param(
+            ("--hpa", CPU, "--trace", TRACE, "--seed", "7", "--zones", "2"),
+            "--zones, --seed: not used with --hpa", id="as it would be anyway",
+        ),
+        pytest.param(
+            ("RUN", "--hpa", RPS, "--trace", TRACE, "--workers", "2"), "--workers: the model of",
+            id="what the run says",
+        ),
+        pytest.param(("--cpu-ms", "5"), "--cpu-ms: only used with --hpa", id="no autoscaler"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("trace")
+def test_what_would_change_nothing_is_refused(
+    insurectl: Call, looped_once: FakeSystem, more: tuple[str, ...], told: str
+) -> None:
+    said = insurectl(looped_once, "simulate", *more)
+    assert said.code == 2, said.err
+    assert told in said.err
