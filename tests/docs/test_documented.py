@@ -145,6 +145,8 @@ def test_every_input_of_a_plan_is_in_its_table_and_no_other() -> None:
     assert {name: cells[0] for name, cells in rows.items() if name in INPUTS} == {
         name: one.what for name, one in INPUTS.items()
     }
+
+
 # ---- docs/simulate.md ----
 
 SHARED = {"--name", "--target", "--context", "--state", "--reports", "--config", "--output",
