@@ -1,4 +1,4 @@
-"""The fast simulator: anybody's application under autoscalers, a day in tens of milliseconds.
+"""The fast simulator: anybody's application under autoscalers, a day in about ten milliseconds.
 
 ``play_many`` is what a search calls, ``play`` tells each second, too. Requests are not played one
 by one (``simulator`` does that) but by the second: a replica's waits are those of the steady state

@@ -40,10 +40,10 @@ def pods(name: str, target: str = 'type: AverageValue, averageValue: "20"') -> s
 
 def test_an_ordinary_one_is_read() -> None:
     found = read(EXAMPLES / "hpa-rps.yaml")
-    assert (found.name, found.target) == ("rps-20", "shop")
+    assert (found.name, found.target) == ("rps-22", "shop")
     assert (found.spec.min_replicas, found.spec.max_replicas) == (2, 20)
     assert found.spec.metrics == (
-        Metric(kind="Pods", name="http_requests_per_second", average_milli=20_000),
+        Metric(kind="Pods", name="http_requests_per_second", average_milli=22_000),
         Metric(kind="Resource", name="memory", utilization_percent=90),
     )
     assert found.spec.behavior is not None

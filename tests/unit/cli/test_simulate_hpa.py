@@ -27,7 +27,7 @@ def test_autoscalers_are_shown_side_by_side(
     assert said.out.startswith("simulated: 0.1667 h of ")
     assert "36,000 requests, at most 90/s" in said.out
     assert "cpu-80" in said.out
-    assert "rps-20" in said.out
+    assert "rps-22" in said.out
     assert "note: simulated; nothing was measured" in said.out
 
 
@@ -39,7 +39,7 @@ def test_the_record_has_a_schema_and_each_play(
     assert found["schema"] == "insurectl/playbacks/v1"
     assert (found["lasted_s"], found["peak_rps"]) == (600, 180)
     (one,) = found["played"]
-    assert one["name"] == "rps-20"
+    assert one["name"] == "rps-22"
     assert one["replicas_most"] >= 9
 
 
