@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from insurectl.adapters import located_yaml, plan_facts
+from insurectl.adapters.located_yaml import UNITS_S
 from insurectl.errors import BadInput
 from insurectl.planning.plan_inputs import INPUTS, Input, changed, find, value_of
 from insurectl.records.plan import Basis, PlanInputs, PlanSystem, Sourced
@@ -13,7 +14,6 @@ from insurectl.records.plan import Basis, PlanInputs, PlanSystem, Sourced
 Pairs = Sequence[tuple[str, str]]  # name and text, as typed
 NUMBER = r"([+-]?\d*(?:\.\d+)?)"
 DURATION = re.compile(NUMBER + r"(ms|s|m|h)")
-UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MEMORY = re.compile(NUMBER + r"(Mi|Gi|Ti)")
 UNITS_MIB = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
 GROWTH = re.compile(NUMBER + r"%/(year|quarter|month)")

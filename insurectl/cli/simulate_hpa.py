@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from insurectl.planning.application import Application, Candidate, Course, Watch
     from insurectl.records import Playbacks
 
-UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 PICTURES = (".png", ".svg")
 MOST_FILES = 6  # more lines nobody can tell apart
 
@@ -180,7 +179,7 @@ def _draw(
 
 
 def _seconds(option: str, text: str) -> float:
-    from insurectl.adapters.located_yaml import DURATION
+    from insurectl.adapters.located_yaml import DURATION, UNITS_S
 
     match = DURATION.fullmatch(text)
     if match is None:
