@@ -23,7 +23,7 @@ V1_KEYS = ("scaleTargetRef", "minReplicas", "maxReplicas", "targetCPUUtilization
 V2_KEYS = ("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
 RULE_KEYS = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
 V1_METRICS = "autoscaling.alpha.kubernetes.io/metrics"  # an annotation: what v1 has no field for
-PLACES: dict[str, str] = {"Resource": "resource", "Pods": "pods", "Object": "object",
+PLACES: dict[Kind, str] = {"Resource": "resource", "Pods": "pods", "Object": "object",
                           "External": "external"}  # fmt: skip
 TARGETS = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
 # how a metric is called that counts requests a second
@@ -42,9 +42,10 @@ class Manifest:
 def read(path: Path, rps_metrics: tuple[str, ...] = ()) -> Manifest:
     """``rps_metrics``: names that count requests a second, beyond those that say so. BadFile with
     the field and the line for what can't be played."""
-    found = [one for one in read_all(path) if _word(one, "kind") == KIND]
+    documents = read_all(path)
+    found = [one for one in documents if _word(one, "kind") == KIND]
     if len(found) != 1:
-        kinds = ", ".join(_word(one, "kind") or "no kind" for one in read_all(path))
+        kinds = ", ".join(_word(one, "kind") or "no kind" for one in documents)
         raise BadFile(
             path, f"wanted is one {KIND} a file, there are {len(found)} (there is: {kinds})"
         )
@@ -120,7 +121,7 @@ def _metrics(given: Fields, rps_metrics: tuple[str, ...]) -> tuple[Metric, ...]:
 
 
 def _metric(place: Located, rps_metrics: tuple[str, ...]) -> Metric:
-    kinds = (*PLACES, "ContainerResource")
+    kinds: tuple[Kind, ...] = (*PLACES, "ContainerResource")
     kind = _required(place, "type").one_of(kinds, "type of metric")
     if kind == "ContainerResource":
         raise place.error(
@@ -151,9 +152,7 @@ def _rate_name(place: Located, rps_metrics: tuple[str, ...]) -> str:
     return text
 
 
-def _targeted(kind: str, name: str, place: Located) -> Metric:
-    kinds: dict[str, Kind] = {"Resource": "Resource", "Pods": "Pods", "Object": "Object",
-                              "External": "External"}  # fmt: skip
+def _targeted(kind: Kind, name: str, place: Located) -> Metric:
     given = place.fields(("type", *TARGETS.values()))
     key = given.just_one(*TARGETS.values())
     told = given.get("type")
@@ -161,7 +160,7 @@ def _targeted(kind: str, name: str, place: Located) -> Metric:
         raise told.error(f"it is {told.text()}, but what is given is {key}")
     try:
         return Metric(
-            kind=kinds[kind],
+            kind=kind,
             name=name,
             utilization_percent=given[key].whole(low=1) if key == "averageUtilization" else None,
             average_milli=_milli(given[key]) if key == "averageValue" else None,
