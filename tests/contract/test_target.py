@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from playwright.sync_api import expect
 
 from insurectl.adapters import process
 from insurectl.adapters.clock import SystemClock
@@ -145,11 +144,7 @@ def test_a_person_gets_from_the_form_to_the_register(
         until(lambda: 0 < len(person.insurers()) < 6, "some offers are seen before the others")
         until(lambda: len(person.insurers()) >= 6, "the others come, too")
         insurers = person.insurers()
-        person.page.locator(".offer.best button").click()
-        person.page.get_by_role("button", name="Buy for").click()
-        expect(person.page.get_by_role("heading", name="You are insured")).to_be_visible()
-        person.page.get_by_role("link", name="See all your policies").click()
-        expect(person.page.locator(".policy")).to_have_count(1)
+        person.buy_best()
         assert person.faults == []
     until(lambda: len(register(url, minter)) > len(before), "the policy is in the register")
     [policy] = register(url, minter).keys() - before.keys()

@@ -162,6 +162,14 @@ class Visitor:
         self.page.get_by_role("button", name="Get offers").click()
         self.page.get_by_role("heading", name="Your offers").wait_for()
 
+    def buy_best(self) -> None:
+        """Take the cheapest offer, and go to the policies."""
+        self.page.locator(".offer.best button").click()
+        self.page.get_by_role("button", name="Buy for").click()
+        expect(self.page.get_by_role("heading", name="You are insured")).to_be_visible()
+        self.page.get_by_role("link", name="See all your policies").click()
+        expect(self.page.locator(".policy")).to_have_count(1)
+
     def insurers(self) -> list[str]:
         """Of the offers that are seen, from the top."""
         found = self.page.locator(".offer").evaluate_all("all => all.map(o => o.dataset.insurer)")

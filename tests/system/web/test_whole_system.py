@@ -149,11 +149,7 @@ def test_from_the_form_to_the_register(visitor: Visitor, gateway: str) -> None:
     assert prices == sorted(prices)
     assert [one.startswith("ws://") for one in frames] == [True]
 
-    page.locator(".offer.best button").click()
-    page.get_by_role("button", name="Buy for").click()
-    expect(page.get_by_role("heading", name="You are insured")).to_be_visible()
-    page.get_by_role("link", name="See all your policies").click()
-    expect(page.locator(".policy")).to_have_count(1)
+    visitor.buy_best()
     until(lambda: len(register(gateway)) == 1, "the policy is in the register")
     [entry] = register(gateway)
     assert entry["insurer"] == insurers[0]
